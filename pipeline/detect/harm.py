@@ -323,7 +323,7 @@ def guarded_bands(
 
 
 def _bands(data: DetectInput, rows: pd.DataFrame, guard: Guard) -> gpd.GeoDataFrame:
-    """Draw the density of harm with the kernel, the bandwidth and the multiples of the mean of incidents."""
+    """Draw the density of harm with the kernel, the bandwidth and the rule for limits that incidents have."""
     crs, settings = data.areas.crs, data.config.detect.density
     mean = float(rows["harm"].mean()) if len(rows) else 0.0
     nothing = gpd.GeoDataFrame(HARM_DENSITY.empty(), geometry=gpd.GeoSeries([], crs=crs), crs=crs)

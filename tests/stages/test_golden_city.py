@@ -122,8 +122,10 @@ def test_every_documented_file_of_a_profile_is_written(outcome: Outcome, profile
     # circumstances: only where there is something that may be shown; groups of wards: only where a category needs them;
     # cores: only where a hotspot is large, and never outside internal
     # near repeats and clusters in space and time: only where they are asked for
-    internal = ("concentration", "when", "hour", "season", "near-repeats", "near_repeat", "clusters", "harm")
-    sometimes = ("circumstances", "ward_groups", "hotspot_cores", *internal)
+    asked_for = ("near-repeats", "near_repeat", "clusters", "scan_clusters", "analysis_cells", "risk", "harm")
+    internal = ("concentration", "when", "hour", "season", *asked_for)
+    # of the two kinds of workbook the settings name one
+    sometimes = ("circumstances", "ward_groups", "hotspot_cores", "tables.ods", *internal)
     plain = {n for n in named if "<" not in n and not n.startswith(sometimes)}
     assert profile == "internal" or not list((outcome.folder / profile).glob("hotspot_cores*"))
     # how concentrated incidents are follows from exact counts
