@@ -168,9 +168,13 @@ def _stopped(error: OSError, folder: Path) -> HotspotsError:
             f"this installation is incomplete ({where}: {error.strerror or error}): install the project again; "
             "`hotspots doctor` names what is missing. The last complete outputs are as they were."
         )
+    if isinstance(error, PermissionError):
+        remedy = "If another program has a file in it open, such as a workbook, close it; else change the permission"
+    else:
+        remedy = "Free some disk space"
     return InputError(
         f"{where}: {error.strerror or error}: the run was stopped and the last complete outputs were left as they "
-        "were. Free some disk space or change the permission and run again."
+        f"were. {remedy}, and run again."
     )
 
 

@@ -97,3 +97,29 @@ def test_a_stop_by_hand_leaves_the_earlier_attempt(tmp_path: Path, monkeypatch: 
 def test_without_any_attempt_the_command_to_run_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="hotspots run"):
         latest_attempt(tmp_path / "outputs" / "t")
+
+
+@pytest.mark.slow
+def test_outputs_that_another_program_has_open_stay_and_the_error_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Windows does not rename a folder while Excel has a file in it open; elsewhere the error is made here."""
+    config = write_city(tmp_path, **LIGHT)
+    folder = run(config, progress=quiet).folder
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    change(config, categories={"all_label": "Everything"})
+    replace = Path.replace
+
+    def locked(self: Path, target: Path) -> Path:
+        if self == folder:
+            raise PermissionError(13, "The process cannot access the file", str(self))
+        return replace(self, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", locked)
+        error = try_run(config)
+    assert error.exit_code == 3
+    assert "close it" in str(error)
+    assert str(folder) in str(error)
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+    assert run(config, progress=quiet).ran
