@@ -1,9 +1,8 @@
 """The entry in the registry: the hotspots of one window, of all categories together and of each frequent one.
 
 Every category is clustered with the same settings, so that a hotspot of one is as dense as a hotspot of another. The
-same is done for the earlier window that the headline is compared with: a hotspot that overlaps one of the year before
-persists. Stability and p-values are computed for all categories together alone, because they cost as much again for
-each category.
+hotspots of earlier windows, of all categories together, say which of today's were there before. Stability and p-values
+are computed for all categories together alone, because they cost as much again for each category.
 """
 
 import math
@@ -57,7 +56,6 @@ def _find(data: DetectInput) -> Findings:
     each, members, reasons = _of_categories(data, headline, compared, used)
     for category, why in reasons.items():
         choices[f"hotspots {name} {category}"] = f"none: {why}"
-    before = _before(data, compared, layer, each, used)
     inside = members_of(month_rows(data.locations, headline), layer)
     cores = find_cores(
         layer,
@@ -72,11 +70,9 @@ def _find(data: DetectInput) -> Findings:
             f"hotspots/{name}.parquet": layer,
             f"hotspots/{name}.members.parquet": inside,
             f"hotspots/{name}.cores.parquet": cores,
-            f"hotspots/{name}.categories.parquet": found.by_category,
             f"hotspots/{name}.periods.parquet": found.by_period,
             f"hotspots/{name}.by_category.parquet": each,
             f"hotspots/{name}.by_category.members.parquet": members,
-            f"hotspots/{name}.earlier.parquet": before,
             **({f"hotspots/{name}.facts.parquet": _facts(data, layer, found)} if data.described else {}),
         },
         state={"hotspots": list(found.notes), "hotspots_by_category": reasons, "min_samples": found.min_samples},
@@ -198,22 +194,6 @@ def _of_categories(
         nothing = _layer(data, _none(data)).assign(category=pd.array([], dtype="str"))
         return nothing, members_of(month_rows(data.locations, window), nothing), reasons
     return pd.concat(layers, ignore_index=True), pd.concat(members, ignore_index=True), reasons
-
-
-def _before(
-    data: DetectInput, earlier: Period | None, layer: gpd.GeoDataFrame, each: gpd.GeoDataFrame, used: _Used
-) -> gpd.GeoDataFrame:
-    """Find the hotspots of the earlier window, of every category that has some now."""
-    columns = ["hotspot_id", "category", "incidents", "geometry"]
-    sought = [*([ROOT] if len(layer) else []), *dict.fromkeys(each["category"])]
-    made = [
-        _layer(data, _hotspots(data, category, earlier, None, used=used)).assign(category=category)[columns]
-        for category in (sought if earlier else [])
-        if earlier is not None
-    ]
-    if not made:
-        return _layer(data, _none(data)).assign(category=pd.array([], dtype="str"))[columns]
-    return pd.concat(made, ignore_index=True)
 
 
 def _none(data: DetectInput) -> Hotspots:
