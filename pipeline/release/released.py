@@ -52,6 +52,7 @@ __all__ = [
     "Rung",
     "digest_of",
     "join_not_offered",
+    "other_bases",
     "pack",
     "release_info",
     "split_not_offered",
@@ -59,6 +60,7 @@ __all__ = [
 ]
 
 
+_RESIDENTS = "residents"
 _SEAL = object()  # used only by the gate and `unpack`; a test checks this
 
 
@@ -444,7 +446,13 @@ def release_info(
         has_points=has_points,
         working_crs=config.crs.working,
         support=tuple((link.text, link.contact) for link in config.page.support),
-        caveats=(*([inside_note] if inside_note else []), *lacking, *cautions, *config.page.caveats),
+        caveats=(
+            *([inside_note] if inside_note else []),
+            *other_bases(config, plan.categories),
+            *lacking,
+            *cautions,
+            *config.page.caveats,
+        ),
         ward_groups=_ward_groups(plan),
         level_ids=level_ids(config.areas),
         parents_above=dict(parents_above or {}),
@@ -463,6 +471,37 @@ def release_info(
         protection=config.protection.model_dump(mode="json"),
         inside_note=inside_note,
     )
+
+
+def other_bases(config: Config, categories: Sequence[CategoryInfo]) -> list[str]:
+    """Say of which rates the denominator is not residents, the word that pages use.
+
+    Parameters
+    ----------
+    config
+        All settings; `areas.population[].measure` names each denominator.
+    categories
+        Categories shown.
+
+    Returns
+    -------
+    sentences
+        One for each denominator that is not residents and that rates shown have.
+    """
+    labels = {category.id: category.label for category in categories}
+    found = []
+    for measure in sorted({file.measure for file in config.areas.population} - {_RESIDENTS}):
+        files = [file for file in config.areas.population if file.measure == measure]
+        named = [labels[file.category] for file in files if file.category in labels]
+        general = {file.measure for file in config.areas.population if file.category is None}
+        whole = general == {measure}
+        if named or whole:
+            of = f" of {', '.join(named)}" if named and not whole else ""
+            found.append(
+                f"Rates{of} are per {config.rates.base:,} of the {measure}, not of residents: where this page writes "
+                f"residents of them, read {measure}."
+            )
+    return found
 
 
 # Serialisation of a `Released` for storage between stages.

@@ -21,7 +21,7 @@ from pipeline.release.gate import Detected, examine, release
 from pipeline.release.hotspots import Premises
 from pipeline.release.patterns import Patterns
 from pipeline.release.protect import known_cells
-from pipeline.release.released import CategoryInfo, Released
+from pipeline.release.released import CategoryInfo, Released, other_bases
 from pipeline.tables import CONCENTRATION, HOTSPOT_CORE_LAYER, NEAR_REPEATS
 from tests.kit.gated import X0, Y0, config_of, detected_of, hotspot_of, planted, small
 
@@ -211,6 +211,30 @@ def test_a_folder_that_withholds_everything_says_so() -> None:
     assert released.info.audit == "passed"
     some = let_out(planted({"B1W0": 200, "B1W1": 100}), PUBLIC)
     assert not some.record["everything_withheld"]
+
+
+@pytest.mark.parametrize(
+    ("population", "said"),
+    [
+        ([{"path": "p.csv"}], []),
+        (
+            [{"path": "p.csv"}, {"path": "w.csv", "measure": "workday population", "category": "race"}],
+            ["Rates of Race are per 10,000 of the workday population, not of residents"],
+        ),
+        ([{"path": "w.csv", "measure": "footfall"}], ["Rates are per 10,000 of the footfall, not of residents"]),
+        ([{"path": "p.csv"}, {"path": "w.csv", "measure": "footfall", "category": "not_shown"}], []),
+    ],
+)
+def test_rates_that_are_not_per_resident_are_named_among_the_cautions(
+    population: list[dict[str, Any]], said: list[str]
+) -> None:
+    config = config_of([PUBLIC], areas={"population": population})
+    found = other_bases(config, [CategoryInfo("all", "All", None), CategoryInfo("race", "Race", "all")])
+    assert [text.split(": where")[0] for text in found] == said
+    released = let_out(planted({"B1W0": 200, "B1W1": 100}), PUBLIC, areas={"population": population})
+    assert [text for text in released.info.caveats if text.startswith("Rates are")] == [
+        text for text in found if text.startswith("Rates are")
+    ]
 
 
 def test_known_months_add_up_to_known_windows() -> None:
