@@ -178,7 +178,7 @@ class Config(Section):
     >>> Config.from_settings({"areas": {}})
     Traceback (most recent call last):
     pipeline.errors.ConfigError: the settings cannot be used:
-      the configuration: there is no data: set incidents or published_counts
+      areas: there are no boundaries: set wards (and boroughs if they have a file), or boroughs
     """
 
     _folder: Path | None = PrivateAttr(None)
