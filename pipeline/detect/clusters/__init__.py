@@ -1,18 +1,20 @@
 """Clusters of incidents: exact DBSCAN at any size, HDBSCAN and OPTICS as choices, and a reach read from the data."""
 
-from pipeline.detect.clusters.dbscan import Clustering, dbscan, distinct
-from pipeline.detect.clusters.methods import (
-    CLUSTER_METHODS,
+from pipeline.detect.clusters.automatic import (
     AutoSamples,
-    ClusterMethod,
-    ClusterSettings,
     EpsChoice,
     auto_eps,
     auto_min_samples,
     capped,
-    hdbscan,
     joining_note,
     k_distances,
+)
+from pipeline.detect.clusters.dbscan import Clustering, dbscan, distinct
+from pipeline.detect.clusters.methods import (
+    CLUSTER_METHODS,
+    ClusterMethod,
+    ClusterSettings,
+    hdbscan,
     optics,
 )
 
