@@ -490,6 +490,25 @@ def parse_config(data: Mapping[str, Any], *, where: str = "config.yaml", folder:
         raise ConfigError(f"{where} cannot be used:\n  " + "\n  ".join(lines)) from None
 
 
+class _Repeated(yaml.constructor.ConstructorError):
+    """A key stands twice in one mapping."""
+
+
+class _OnceOnly(yaml.SafeLoader):
+    """YAML in which a key stands once: of two, YAML would take the second, and the first would be lost."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
+        """Return a mapping, unless a key stands in it twice."""
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.tag != "tag:yaml.org,2002:merge" and key.value in seen:
+                raise _Repeated(
+                    None, None, f'"{key.value}" stands here a second time: put both parts under one', key.start_mark
+                )
+            seen.add(str(key.value))
+        return super().construct_mapping(node, deep)
+
+
 def load_config(path: Path) -> Config:
     """Read and check the configuration.
 
@@ -498,10 +517,10 @@ def load_config(path: Path) -> Config:
     ConfigError
         If the file is missing, is not YAML, or a setting is wrong.
     """
-    # safe_load creates texts, numbers, lists and maps, never objects: an untrusted configuration cannot run code.
+    # A safe loader creates texts, numbers, lists and maps, never objects: an untrusted configuration cannot run code.
     # utf-8-sig also reads the mark that some Windows editors put before the first key.
     try:
-        data = yaml.safe_load(path.read_text("utf-8-sig"))
+        data = _OnceOnly(path.read_text("utf-8-sig")).get_single_data()
     except FileNotFoundError:
         raise ConfigError(
             f"{path} does not exist: write one with `hotspots init extract`, or name another with --config"
@@ -513,7 +532,8 @@ def load_config(path: Path) -> Config:
     except yaml.YAMLError as error:
         where = getattr(error, "problem_mark", None)
         line = f", line {where.line + 1}" if where else ""
-        raise ConfigError(f"{path}{line} is not YAML: {getattr(error, 'problem', error)}") from None
+        fault = "" if isinstance(error, _Repeated) else " is not YAML"
+        raise ConfigError(f"{path}{line}{fault}: {getattr(error, 'problem', error)}") from None
     if not isinstance(data, dict):
         raise ConfigError(f"{path} contains no settings: write one with `hotspots init extract --force`")
     return parse_config(data, where=str(path), folder=path.resolve().parent)

@@ -122,7 +122,7 @@ def _many() -> Released:
 def _grouped() -> Released:
     """Religion by groups of wards, antisemitic by borough, the others by ward."""
     config = gated.config_of([{"name": "partner", "audience": "partner", "threshold": 5}])
-    return release(gated.sparse_city(3, 10), profile=config.profiles[0], config=config)
+    return release(gated.sparse_city(3, 20), profile=config.profiles[0], config=config)
 
 
 RELEASES: dict[str, Callable[[], Released]] = {

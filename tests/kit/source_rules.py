@@ -21,7 +21,8 @@ CALLS = frozenset({
 CALLS_OF = frozenset({("yaml", "load"), ("yaml", "load_all"), ("np", "load"), ("numpy", "load"), ("re", "template")})
 KEYWORDS = frozenset({("shell", True), ("allow_pickle", True), ("verify", False), ("check_hostname", False)})
 HARMLESS = frozenset({("re", "compile"), ("platform", "system")})
-YAML = frozenset({"safe_load", "safe_dump", "YAMLError"})
+# A safe loader may be made stricter: the configuration refuses keys that stand twice.
+YAML = frozenset({"safe_load", "safe_dump", "YAMLError", "SafeLoader", "MappingNode", "constructor"})
 
 # Modules that speak to other computers. `hotspots fetch` is the usual door; others open
 # for Dask, and for databases and addresses that a configuration names.

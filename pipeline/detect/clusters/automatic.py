@@ -217,7 +217,9 @@ def joining_note(
 
 def _spread(rows: NDArray[np.int64], *, most: int = SAMPLE) -> NDArray[np.int64]:
     """Pick `most` rows evenly at most: locations are sorted, so every part of the map is represented."""
-    picked: NDArray[np.int64] = rows[np.arange(0, len(rows), max(len(rows) / most, 1.0)).astype(np.int64)]
+    # In whole numbers: steps of a fraction can reach one row too far.
+    count = min(len(rows), most)
+    picked: NDArray[np.int64] = rows[np.arange(count) * len(rows) // max(count, 1)]
     return picked
 
 

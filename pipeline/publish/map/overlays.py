@@ -184,7 +184,7 @@ def _classed(released: Released, column: str, order: Sequence[str]) -> gpd.GeoDa
     rows = rows.sort_values(["category", "order", "area_name"], kind="stable")[
         ["area_code", "area_name", "category", column]
     ]
-    shapes = released.areas.set_index("area_code").geometry
+    shapes = released.areas.drop_duplicates("area_code").set_index("area_code").geometry
     outlines = shapely.simplify(shapes.reindex(rows["area_code"]).to_numpy(), released.info.simplify_m)
     return gpd.GeoDataFrame(rows.reset_index(drop=True), geometry=outlines, crs=released.info.working_crs)
 
