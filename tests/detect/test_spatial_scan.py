@@ -7,6 +7,8 @@ from pipeline.detect.scan import bernoulli_scan, poisson_scan
 from pipeline.detect.scan.spatial import gumbel_p, relative_risk, standardised
 from pipeline.errors import InputError
 
+pytestmark = pytest.mark.slow
+
 LINE = [[0.0, 0.0], [1.0, 0.0], [5.0, 0.0], [9.0, 0.0]]
 
 

@@ -79,6 +79,7 @@ def excepted(module: str) -> bool:
     return any(module == entry or (entry.endswith("/") and module.startswith(entry)) for entry in IMPURE)
 
 
+@pytest.mark.slow  # it reads every file of the package
 @pytest.mark.parametrize("module", [m for m in MODULES if not excepted(m)])
 def test_pure_modules_touch_nothing_outside(module: str) -> None:
     assert touches(module) == set()

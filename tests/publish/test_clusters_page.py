@@ -16,6 +16,8 @@ from pipeline.release.released import Released
 from pipeline.tables import SPACE_TIME_CLUSTERS, SPATIAL_CLUSTERS
 from tests.kit import released as fixture
 
+pytestmark = pytest.mark.slow
+
 Row = dict[str, Any]
 
 

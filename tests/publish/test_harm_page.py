@@ -18,6 +18,8 @@ from pipeline.release.released import Released
 from pipeline.tables import HARM_AREAS, HARM_DENSITY, HARM_HOTSPOTS, HARM_OFFENCES, HARM_RULES
 from tests.kit import released as fixture
 
+pytestmark = pytest.mark.slow
+
 HOSTILE = fixture.HOSTILE[0]
 
 

@@ -21,6 +21,8 @@ from pipeline.release.released import Released
 from pipeline.tables import ANALYSIS_CELLS, NEAR_REPEAT_ZONES, NEAR_REPEATS, RISK_BANDS, SPACE_TIME_CLUSTERS
 from tests.kit import released as fixture
 
+pytestmark = pytest.mark.slow
+
 NONE = [[10, 10], [10, 10]]
 
 

@@ -19,6 +19,8 @@ from pipeline.tables import HOUR_PEAKS, HOURS, SEASON_MONTHS, SEASONS
 from tests.detect.test_seasons import RULES, table
 from tests.kit import released as fixture
 
+pytestmark = pytest.mark.slow
+
 
 def with_tables(released: Released, *, timed: int, months: int) -> Released:
     """Put 30 of the incidents on Friday from 22:00 on, the others evenly over the week."""

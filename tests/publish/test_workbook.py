@@ -19,6 +19,8 @@ from pipeline.publish.words import count_text
 from pipeline.release.released import Released
 from tests.kit.released import city, hostile_city
 
+pytestmark = pytest.mark.slow
+
 LETTERS = 31  # Excel's limit for the name of a sheet
 
 
