@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.config import Config
+from pipeline.domain.progress import unwatched
 from pipeline.errors import InputError
 from pipeline.stages import Progress
 from pipeline.stages.runner import Outcome
@@ -198,7 +199,7 @@ def run(
     """
     outcome = run_stages(
         _settings(config),
-        progress=progress or (lambda _label, _done, _total: None),
+        progress=progress or unwatched,
         start=start,
         only=only,
         force=force,

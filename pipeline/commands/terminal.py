@@ -17,6 +17,7 @@ from rich.table import Table
 
 from pipeline.config import Config, load_config
 from pipeline.domain.levels import level_words
+from pipeline.domain.progress import unwatched
 from pipeline.publish.words import area_words, choice_name, counters_text, say, speaking, whole
 from pipeline.stages import STAGES
 from pipeline.stages import Progress as Report
@@ -104,7 +105,7 @@ def progress_bar() -> Iterator[Report]:
     """Yield a reporter that draws bars on a terminal and is silent elsewhere."""
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield lambda _label, _done, _total: None
+        yield unwatched
         return
     columns = (TextColumn("{task.description:<34}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as bars:

@@ -1,4 +1,4 @@
-"""The clusters that scans found as circles: a layer for GIS, and an overlay of the internal map."""
+"""The clusters that scans found, as circles: for the layer for GIS, and for the overlay of the internal map."""
 
 import geopandas as gpd
 import numpy as np
@@ -9,14 +9,14 @@ from pipeline.domain.periods import Period
 from pipeline.release.released import Released
 from pipeline.tables import SCAN_CLUSTERS, SPACE_TIME_CLUSTERS, SPATIAL_CLUSTERS
 
-__all__ = ["LEAST_RADIUS_M", "cluster_circles"]
+__all__ = ["LEAST_RADIUS_M", "cluster_layer", "clusters_as_circles"]
 
 LEAST_RADIUS_M = 250.0
 """A single cell has no radius: it is drawn as a circle of this one, half the usual side of a cell."""
 
 
-def cluster_circles(released: Released) -> gpd.GeoDataFrame:
-    """Return the clusters of every scan as rows of SCAN_CLUSTERS, in the working system; the most likely ones first.
+def clusters_as_circles(released: Released) -> gpd.GeoDataFrame:
+    """Return the clusters of every scan with their circles, in the working system; the most likely ones first.
 
     A circle takes in the middles of the cells or areas that belong to the cluster, so its rim may cut them.
     """
@@ -26,6 +26,16 @@ def cluster_circles(released: Released) -> gpd.GeoDataFrame:
         ignore_index=True,
     )
     rows = rows[rows["rank"] > 0].sort_values(["category", "p", "kind", "rank"], kind="stable", ignore_index=True)
+    middles = shapely.points(rows[["easting_m", "northing_m"]].to_numpy(dtype=np.float64, na_value=np.nan))
+    radius = np.maximum(rows["radius_m"].to_numpy(dtype=np.float64, na_value=0.0), LEAST_RADIUS_M)
+    shapes = shapely.buffer(middles, radius, quad_segs=12)
+    return gpd.GeoDataFrame(rows, geometry=shapes, crs=released.info.working_crs)
+
+
+def cluster_layer(released: Released) -> gpd.GeoDataFrame:
+    """Return the circles as rows of SCAN_CLUSTERS."""
+    circles = clusters_as_circles(released)
+    rows = pd.DataFrame(circles.drop(columns="geometry"))
     windows = [Period.parse(str(period)) for period in rows["period"]]
     layer = pd.DataFrame(
         {
@@ -36,7 +46,4 @@ def cluster_circles(released: Released) -> gpd.GeoDataFrame:
             **{name: rows[name] for name in SCAN_CLUSTERS.names[6:]},
         }
     )
-    middles = shapely.points(rows[["easting_m", "northing_m"]].to_numpy(dtype=np.float64, na_value=np.nan))
-    radius = np.maximum(rows["radius_m"].to_numpy(dtype=np.float64, na_value=0.0), LEAST_RADIUS_M)
-    shapes = shapely.buffer(middles, radius, quad_segs=12)
-    return gpd.GeoDataFrame(SCAN_CLUSTERS.conform(layer), geometry=shapes, crs=released.info.working_crs)
+    return gpd.GeoDataFrame(SCAN_CLUSTERS.conform(layer), geometry=circles.geometry, crs=circles.crs)

@@ -10,7 +10,8 @@ import html as html_module
 import json
 import re
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from pipeline.release.released import Released
 
 __all__ = [
+    "Cell",
+    "Table",
     "attribute",
     "colour_tokens",
     "data_block",
@@ -139,6 +142,36 @@ def _environment() -> "Environment":
     made.globals |= {"say": words.say, "parts": words.parts}
     made.filters |= {"capital": words.capital}
     return made
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A figure in a table: its text, and smaller lines under it."""
+
+    text: str
+    under: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of a page, whose first column names the rows, and the sentences under it.
+
+    Attributes
+    ----------
+    name
+        What it is called, by a heading or to assistive technology.
+    head
+        Headings; none where the sentences stand alone.
+    rows
+        As many cells as headings in each.
+    notes
+        Sentences.
+    """
+
+    name: str
+    head: tuple[str, ...]
+    rows: Sequence[Sequence[str | Cell]]
+    notes: Sequence[str] = ()
 
 
 def render(template: str, /, **values: Any) -> Markup:

@@ -498,8 +498,8 @@ def other_bases(config: Config, categories: Sequence[CategoryInfo]) -> list[str]
         if named or whole:
             of = f" of {', '.join(named)}" if named and not whole else ""
             found.append(
-                f"Rates{of} are per {config.rates.base:,} of the {measure}, not of residents: where this page writes "
-                f"residents of them, read {measure}."
+                f"Rates{of} are per {config.rates.base:,} {measure}, not residents, even where this page says "
+                "residents."
             )
     return found
 

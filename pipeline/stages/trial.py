@@ -16,6 +16,7 @@ from typing import Any
 import pandas as pd
 
 from pipeline.config import Config, changed_defaults, settings_cautions
+from pipeline.domain.progress import unwatched
 from pipeline.errors import HotspotsError
 from pipeline.ingest import count_columns
 from pipeline.stages import Context, RecordKind, aggregate, detect, ingest
@@ -155,7 +156,7 @@ def _trial(config: Config, base: Path, *, limits: Mapping[str, int], checksums: 
             folder=Path(name),
             last=None,
             engine=LocalEngine(),
-            progress=lambda _label, _done, _total: None,
+            progress=unwatched,
             salt=_SALT,
             checksums=checksums,
             rows=limits,

@@ -21,10 +21,11 @@ from pipeline.publish.map import HotspotMap
 from tests.kit.city import LIGHT, write_city
 
 ROOT = Path(__file__).parents[2]
+Ran = tuple[RunResult, list[tuple[str, int, int]], Path]
 
 
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunResult, list[tuple[str, int, int]], Path]:
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     config = write_city(tmp_path_factory.mktemp("city"), **LIGHT)
     steps: list[tuple[str, int, int]] = []
     result = run(str(config), progress=lambda label, done, total: steps.append((label, done, total)))
@@ -34,7 +35,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunResult, list[tuple
 pytestmark = pytest.mark.slow
 
 
-def test_the_result_is_what_the_manifest_says(ran: tuple[RunResult, list[tuple[str, int, int]], Path]) -> None:
+def test_the_result_is_what_the_manifest_says(ran: Ran) -> None:
     result, steps, _ = ran
     manifest = json.loads((result.folder / "manifest.json").read_text("utf-8"))
     assert result.ran == ("ingest", "aggregate", "detect", "release", "publish")
@@ -46,7 +47,7 @@ def test_the_result_is_what_the_manifest_says(ran: tuple[RunResult, list[tuple[s
     assert all(0 <= done <= total for _, done, total in steps)
 
 
-def test_tables_are_those_of_the_files(ran: tuple[RunResult, list[tuple[str, int, int]], Path]) -> None:
+def test_tables_are_those_of_the_files(ran: Ran) -> None:
     result, *_ = ran
     for profile in result.profiles:
         frames = result.tables(profile)
@@ -62,7 +63,7 @@ def test_tables_are_those_of_the_files(ran: tuple[RunResult, list[tuple[str, int
         assert sorted(frames["wards"]["area_code"]) == sorted(wards["area_code"])
 
 
-def test_the_map_is_that_of_the_profile(ran: tuple[RunResult, list[tuple[str, int, int]], Path]) -> None:
+def test_the_map_is_that_of_the_profile(ran: Ran) -> None:
     result, *_ = ran
     drawn = result.map(result.profiles[-1])
     assert isinstance(drawn, HotspotMap)
@@ -72,9 +73,7 @@ def test_the_map_is_that_of_the_profile(ran: tuple[RunResult, list[tuple[str, in
         result.tables("press")
 
 
-def test_again_with_settings_from_a_mapping_and_nothing_printed(
-    ran: tuple[RunResult, list[tuple[str, int, int]], Path], capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_again_with_settings_from_a_mapping_and_nothing_printed(ran: Ran, capfd: pytest.CaptureFixture[str]) -> None:
     _, _, path = ran
     settings = yaml.safe_load(path.read_text("utf-8"))
     config = Config.from_settings(settings, folder=path.parent)
@@ -88,9 +87,7 @@ def test_again_with_settings_from_a_mapping_and_nothing_printed(
     assert capfd.readouterr() == ("", "")
 
 
-def test_the_lines_of_the_readme(
-    ran: tuple[RunResult, list[tuple[str, int, int]], Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_lines_of_the_readme(ran: Ran, monkeypatch: pytest.MonkeyPatch) -> None:
     result, _, path = ran
     monkeypatch.chdir(path.parent)
     text = (ROOT / "README.md").read_text("utf-8")

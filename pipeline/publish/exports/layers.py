@@ -10,7 +10,7 @@ import pyarrow as pa
 import shapely
 from numpy.typing import NDArray
 
-from pipeline.publish.cluster_circles import cluster_circles
+from pipeline.publish.cluster_circles import cluster_layer
 from pipeline.release.released import PeriodInfo, Released
 from pipeline.tables import (
     ANALYSIS_CELLS,
@@ -149,7 +149,7 @@ def _outline_layers(released: Released) -> tuple[tuple[str, Table, gpd.GeoDataFr
         for table, layer, by, word in (
             (ANALYSIS_CELLS, released.patterns.layer(ANALYSIS_CELLS), ["feature_id"], "analysis cells"),
             (RISK_BANDS, released.patterns.layer(RISK_BANDS), ["value_low"], "risk surface"),
-            (SCAN_CLUSTERS, cluster_circles(released), ["cluster_id"], "clusters found by scans"),
+            (SCAN_CLUSTERS, cluster_layer(released), ["cluster_id"], "clusters found by scans"),
             (NEAR_REPEAT_ZONES, released.patterns.layer(NEAR_REPEAT_ZONES), ["category", "rank"], "near repeats"),
             (HARM_DENSITY, released.patterns.layer(HARM_DENSITY), bands, "density by harm"),
             (HARM_HOTSPOTS, released.patterns.layer(HARM_HOTSPOTS), spots, "hotspots by harm"),

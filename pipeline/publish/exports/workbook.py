@@ -50,6 +50,10 @@ class Column:
     kind: Kind = "text"
     width: int = 16
 
+    def is_symbol(self, text: str) -> bool:
+        """Whether a text of the column stands for a number, or for a text that is not there."""
+        return self.kind != "text" or text == NOT_AVAILABLE
+
 
 @dataclass(frozen=True, slots=True)
 class Sheet:

@@ -9,7 +9,7 @@ import zipfile
 from collections.abc import Iterator
 from xml.sax.saxutils import escape, quoteattr
 
-from pipeline.publish.exports.workbook import NOT_AVAILABLE, Column, Sheet, Workbook
+from pipeline.publish.exports.workbook import Column, Sheet, Workbook
 
 __all__ = ["ods_bytes"]
 
@@ -137,8 +137,7 @@ def _text(text: str, style: str) -> str:
 
 def _cell(value: str | float, column: Column) -> str:
     if isinstance(value, str):
-        symbol = column.kind != "text" or value == NOT_AVAILABLE
-        return _text(value, "symbol" if symbol else "wrap")
+        return _text(value, "symbol" if column.is_symbol(value) else "wrap")
     kind = "percentage" if column.kind == "share" else "float"
     return (
         f'<table:table-cell table:style-name="{column.kind}" office:value-type="{kind}" office:value="{value!r}">'

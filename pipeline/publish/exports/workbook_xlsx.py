@@ -4,7 +4,7 @@ import io
 from datetime import datetime
 from typing import Any
 
-from pipeline.publish.exports.workbook import NOT_AVAILABLE, Sheet, Workbook
+from pipeline.publish.exports.workbook import Sheet, Workbook
 
 __all__ = ["xlsx_bytes"]
 
@@ -76,8 +76,7 @@ def _write(page: Any, sheet: Sheet, styles: dict[str, Any], *, table: str) -> No
         for row, values in enumerate(sheet.rows, start=top + 1):
             value = values[place]
             if isinstance(value, str):
-                symbol = column.kind != "text" or value == NOT_AVAILABLE
-                page.write_string(row, place, value, styles["symbol"] if symbol else style)
+                page.write_string(row, place, value, styles["symbol"] if column.is_symbol(value) else style)
             else:
                 page.write_number(row, place, value, style)
     for row, values in enumerate(sheet.rows, start=top + 1):

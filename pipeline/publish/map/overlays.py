@@ -17,6 +17,7 @@ from pipeline.detect.gistar import MoranClass
 from pipeline.domain.periods import Period
 from pipeline.geography import topology
 from pipeline.publish import words
+from pipeline.publish.cluster_circles import clusters_as_circles
 from pipeline.publish.map.fields import OverlayFeatureFields, OverlayFields
 from pipeline.publish.words import say
 from pipeline.release.released import Released
@@ -26,9 +27,6 @@ from pipeline.tables import (
     HARM_HOTSPOTS,
     NEAR_REPEAT_ZONES,
     RISK_BANDS,
-    SPACE_TIME_CLUSTERS,
-    SPATIAL_CLUSTERS,
-    Table,
 )
 
 __all__ = ["MOST_FEATURES", "overlay_fields"]
@@ -142,10 +140,6 @@ def _near_repeats(released: Released) -> OverlayFields:
 
 BEYOND_CHANCE = 0.05
 """Largest p of a cluster that is drawn in the colour of hotspots."""
-LEAST_RADIUS_M = 250.0
-"""A cluster of a single place has no radius, and must be seen all the same."""
-_SIDES = 8
-"""Corners in a quarter of a circle."""
 
 
 def _risk(released: Released) -> OverlayFields:
@@ -248,19 +242,12 @@ def _moran(released: Released) -> OverlayFields:
 
 def _scans(released: Released) -> list[OverlayFields]:
     """Return the clusters of each kind of scan, as circles."""
-    kinds = (("space_time", SPACE_TIME_CLUSTERS), ("poisson", SPATIAL_CLUSTERS), ("bernoulli", SPATIAL_CLUSTERS))
-    return [_scan(released, kind, table) for kind, table in kinds]
+    circles = clusters_as_circles(released)
+    return [_scan(released, kind, circles[circles["kind"] == kind]) for kind in ("space_time", "poisson", "bernoulli")]
 
 
-def _scan(released: Released, kind: str, table: Table) -> OverlayFields:
-    rows = released.patterns.of(table)
-    rows = rows[(rows["kind"] == kind) & (rows["rank"] > 0)].sort_values(["category", "rank"], kind="stable")
+def _scan(released: Released, kind: str, layer: gpd.GeoDataFrame) -> OverlayFields:
     names = dict(zip(released.areas["area_code"], released.areas["name"], strict=True))
-    centres = shapely.points(rows["easting_m"].to_numpy(np.float64), rows["northing_m"].to_numpy(np.float64))
-    radius = np.maximum(rows["radius_m"].to_numpy(np.float64), LEAST_RADIUS_M)
-    layer = gpd.GeoDataFrame(
-        rows, geometry=shapely.buffer(centres, radius, quad_segs=_SIDES), crs=released.info.working_crs
-    )
 
     def row(cluster: dict[str, Any]) -> list[str]:
         inside = str(cluster["area_codes"]).split(";")[0]

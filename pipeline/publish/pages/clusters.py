@@ -27,14 +27,6 @@ _KINDS = (Kind.SPACE_TIME, Kind.POISSON, Kind.BERNOULLI)
 
 
 @dataclass(frozen=True, slots=True)
-class _Cell:
-    """A figure in a table: its text, and smaller lines under it."""
-
-    text: str
-    under: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class _Part:
     """One kind of scan: what it compares, a map, a table and notes."""
 
@@ -42,7 +34,7 @@ class _Part:
     about: str
     map: Any
     head: tuple[str, ...]
-    rows: list[tuple[_Cell, ...]]
+    rows: list[tuple[page.Cell, ...]]
     notes: list[str]
 
 
@@ -130,7 +122,7 @@ def _part(released: Released, kind: str, rows: Sequence[dict[str, Any]]) -> _Par
 
 def _row(
     number: str, row: dict[str, Any], labels: dict[str, str], names: dict[str, str], *, in_time: bool
-) -> tuple[_Cell, ...]:
+) -> tuple[page.Cell, ...]:
     """Write the line of a cluster."""
     inside = [names.get(code, code) for code in str(row["area_codes"]).split(";") if code]
     more = len(inside) - MOST_NAMES
@@ -144,19 +136,23 @@ def _row(
         if row["places"] == 1
         else say("clusters.size", radius=words.whole(round(row["radius_m"])), n=row["places"])
     )
-    cells = [_Cell(number), _Cell(labels[row["category"]]), _Cell(where or say("clusters.outside"), (size,))]
+    cells = [
+        page.Cell(number),
+        page.Cell(labels[row["category"]]),
+        page.Cell(where or say("clusters.outside"), (size,)),
+    ]
     if in_time:
         going_on = (say("clusters.alive"),) if row["alive"] else ()
-        cells.append(_Cell(words.capital(Period.parse(row["period"]).label), going_on))
-    cells += [_Cell(words.whole(row["observed"])), _Cell(words.rate_text(row["expected"]))]
-    cells.append(_Cell(_times(row["observed"] / row["expected"]) if row["expected"] else say("clusters.none")))
+        cells.append(page.Cell(words.capital(Period.parse(row["period"]).label), going_on))
+    cells += [page.Cell(words.whole(row["observed"])), page.Cell(words.rate_text(row["expected"]))]
+    cells.append(page.Cell(_times(row["observed"] / row["expected"]) if row["expected"] else say("clusters.none")))
     if not in_time:
         risk = row["relative_risk"]
-        cells.append(_Cell(say("clusters.all_inside") if risk is None else _times(risk)))
+        cells.append(page.Cell(say("clusters.all_inside") if risk is None else _times(risk)))
     under = [] if _beyond(row) else [say("clusters.within_chance")]
     if row["p_gumbel"] is not None:
         under.append(say("clusters.gumbel", p=_p(row["p_gumbel"])))
-    cells.append(_Cell(_p(row["p"]), tuple(under)))
+    cells.append(page.Cell(_p(row["p"]), tuple(under)))
     return tuple(cells)
 
 

@@ -1,6 +1,5 @@
 """concentration.html: how few places hold most incidents, in the internal folder only."""
 
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,24 +21,6 @@ PAGE = "concentration.html"
 MOST_RUNS = 25
 MAP_WIDE_PT = 700.0
 CHART_PT = (420.0, 250.0)
-
-
-@dataclass(frozen=True, slots=True)
-class _Cell:
-    """A figure in a table: its text, and smaller lines under it."""
-
-    text: str
-    under: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Table:
-    """A table whose first column names the rows."""
-
-    name: str
-    head: tuple[str, ...]
-    rows: list[tuple[_Cell, ...]]
-    notes: list[str] = field(default_factory=list)
 
 
 class _Figures:
@@ -171,10 +152,10 @@ def _chart(info: ReleaseInfo, figures: _Figures) -> Any:
     return page.safe(drawn)
 
 
-def _figure(row: dict[str, Any] | None, *, pct: bool) -> _Cell:
+def _figure(row: dict[str, Any] | None, *, pct: bool) -> page.Cell:
     """Write a figure; under it its range, and what chance would give."""
     if row is None:
-        return _Cell(say("concentration.too_few"))
+        return page.Cell(say("concentration.too_few"))
 
     def text(value: float) -> str:
         return words.fine_pct_text(value) if pct else f"{value:.2f}"
@@ -184,14 +165,14 @@ def _figure(row: dict[str, Any] | None, *, pct: bool) -> _Cell:
         under.append(say("number.range", low=text(row["low"]), high=text(row["high"])))
     if row["chance"] is not None:
         under.append(say("concentration.by_chance", value=text(row["chance"])))
-    return _Cell(text(row["value"]), tuple(under))
+    return page.Cell(text(row["value"]), tuple(under))
 
 
-def _number(value: float | None) -> _Cell:
-    return _Cell(say("concentration.none") if value is None else words.whole(value))
+def _number(value: float | None) -> page.Cell:
+    return page.Cell(say("concentration.none") if value is None else words.whole(value))
 
 
-def _holding(figures: _Figures, unit: str, category: str, period: str) -> list[_Cell]:
+def _holding(figures: _Figures, unit: str, category: str, period: str) -> list[page.Cell]:
     """Write the shares of units that hold shares of incidents, and the adjusted Gini coefficient."""
     cells = [_figure(figures.row(unit, category, period, Figure.HOLDING, share), pct=True) for share in SHARES_PCT]
     return [*cells, _figure(figures.row(unit, category, period, Figure.ADJUSTED_GINI), pct=False)]
@@ -204,7 +185,7 @@ def _holding_heads() -> list[str]:
     ]
 
 
-def _spread(info: ReleaseInfo, figures: _Figures) -> _Table:
+def _spread(info: ReleaseInfo, figures: _Figures) -> page.Table:
     """List the kinds of units."""
     period = info.headline.id
     rows = []
@@ -216,41 +197,41 @@ def _spread(info: ReleaseInfo, figures: _Figures) -> _Table:
             continue
         gini = _figure(figures.row(unit, ROOT, period, Figure.GINI), pct=False)
         *shares, adjusted = _holding(figures, unit, ROOT, period)
-        name = _Cell(words.capital(_units(info, figures, unit)))
+        name = page.Cell(words.capital(_units(info, figures, unit)))
         rows.append((name, *map(_number, plain), *shares, gini, adjusted))
     heads = _holding_heads()
     head = tuple(_column(key) for key in ("units", "number", "occupied", "incidents"))
-    return _Table(say("concentration.heading.spread"), (*head, *heads[:-1], _column("gini"), heads[-1]), rows)
+    return page.Table(say("concentration.heading.spread"), (*head, *heads[:-1], _column("gini"), heads[-1]), rows)
 
 
-def _by_category(info: ReleaseInfo, figures: _Figures) -> list[_Table]:
+def _by_category(info: ReleaseInfo, figures: _Figures) -> list[page.Table]:
     """List the categories that have enough incidents, by the finest units."""
     unit, period = _finest(figures), info.headline.id
     labels = {c.id: c.label for c in info.categories}
     rows = []
     for category in (c for c in labels if c in figures.categories and c != ROOT):
         incidents = _number(figures.value(unit, category, period, Figure.INCIDENTS))
-        rows.append((_Cell(labels[category]), incidents, *_holding(figures, unit, category, period)))
+        rows.append((page.Cell(labels[category]), incidents, *_holding(figures, unit, category, period)))
     if not rows:
         return []
     head = (_column("category"), _column("incidents"), *_holding_heads())
-    return [_Table(say("concentration.heading.categories"), head, rows)]
+    return [page.Table(say("concentration.heading.categories"), head, rows)]
 
 
-def _years(info: ReleaseInfo, figures: _Figures) -> _Table:
+def _years(info: ReleaseInfo, figures: _Figures) -> page.Table:
     """List the same months of each year, and whether the top places are those of the year before."""
     unit = _finest(figures)
     units, periods = _units(info, figures, unit), figures.periods(unit)
     heading = say("concentration.heading.years")
     if len(periods) < 2:
-        return _Table(heading, (), [], [say("concentration.note.years_none")])
+        return page.Table(heading, (), [], [say("concentration.note.years_none")])
     rows, compared = [], 0
     for k, period in enumerate(periods):
         incidents = _number(figures.value(unit, ROOT, period, Figure.INCIDENTS))
         half = _figure(figures.row(unit, ROOT, period, Figure.HOLDING, 50), pct=True)
         overlap = figures.row(unit, ROOT, period, Figure.OVERLAP, TOP_PCT)
         if overlap is None:
-            empty = _Cell(say("concentration.none" if k == 0 else "concentration.too_few"))
+            empty = page.Cell(say("concentration.none" if k == 0 else "concentration.too_few"))
             cells = [empty] * 5
         else:
             compared += 1
@@ -262,7 +243,7 @@ def _years(info: ReleaseInfo, figures: _Figures) -> _Table:
                 _figure(as_pct, pct=True),
                 _figure(figures.row(unit, ROOT, period, Figure.RECAPTURE, TOP_PCT), pct=False),
             ]
-        rows.append((_Cell(Period.parse(period).label), incidents, half, *cells))
+        rows.append((page.Cell(Period.parse(period).label), incidents, half, *cells))
     head = (
         _column("period"),
         _column("incidents"),
@@ -273,7 +254,7 @@ def _years(info: ReleaseInfo, figures: _Figures) -> _Table:
     notes = [say("concentration.note.years", units=units, share=TOP_PCT)]
     if not compared:
         notes = [say("concentration.note.years_too_few", share=TOP_PCT, least=FEWEST_INCIDENTS)]
-    return _Table(heading, head, rows, notes)
+    return page.Table(heading, head, rows, notes)
 
 
 _ENDS = ("value", "low", "high", "chance")
@@ -287,43 +268,43 @@ def _street_map(released: Released) -> Any:
     return page.safe(charts.street_map(released.streets, outlines=areas.geometry.to_numpy(), width_pt=MAP_WIDE_PT))
 
 
-def _runs(released: Released) -> list[_Table]:
+def _runs(released: Released) -> list[page.Table]:
     """List the runs of hot street segments; none where there is no street layer."""
     if not len(released.streets):
         return []
     heading, runs = say("concentration.heading.runs"), released.street_runs
     notes = [say("concentration.note.runs", share=TOP_PCT), say("concentration.note.map_points")]
     if not len(runs):
-        return [_Table(heading, (), [], [say("concentration.note.runs_too_few", share=TOP_PCT)])]
-    rows: list[tuple[_Cell, ...]] = [
+        return [page.Table(heading, (), [], [say("concentration.note.runs_too_few", share=TOP_PCT)])]
+    rows: list[tuple[page.Cell, ...]] = [
         (
-            _Cell(row["names"] or say("concentration.no_name")),
+            page.Cell(row["names"] or say("concentration.no_name")),
             _number(row["segments"]),
-            _Cell(say("chart.m", n=words.half_up(row["length_m"]))),
+            page.Cell(say("chart.m", n=words.half_up(row["length_m"]))),
             _number(row["incidents"]),
-            _Cell(words.rate_text(row["per_100m"])),
+            page.Cell(words.rate_text(row["per_100m"])),
         )
         for row in runs.head(MOST_RUNS).to_dict("records")
     ]
     if len(runs) > MOST_RUNS:
         notes.insert(0, say("concentration.note.more_runs", n=len(runs) - MOST_RUNS))
     head = tuple(_column(key) for key in ("street", "segments", "length", "incidents", "per_100m"))
-    return [_Table(heading, head, rows, notes)]
+    return [page.Table(heading, head, rows, notes)]
 
 
-def _repeats(info: ReleaseInfo, figures: _Figures) -> list[_Table]:
+def _repeats(info: ReleaseInfo, figures: _Figures) -> list[page.Table]:
     """Count places with several incidents."""
     period = info.headline.id
     if Unit.PLACE not in figures.units:
         return []
-    rows: list[tuple[_Cell, ...]] = []
+    rows: list[tuple[page.Cell, ...]] = []
     for least in REPEATS:
         places = figures.value(Unit.PLACE, ROOT, period, Figure.REPEAT_PLACES, least)
         share = figures.row(Unit.PLACE, ROOT, period, Figure.REPEAT_INCIDENTS, least)
         if places is not None and share is not None:
-            rows.append((_Cell(words.counted(least, info.noun)), _number(places), _figure(share, pct=True)))
+            rows.append((page.Cell(words.counted(least, info.noun)), _number(places), _figure(share, pct=True)))
     head = tuple(_column(key) for key in ("repeat", "places", "share"))
-    return [_Table(say("concentration.heading.repeats"), head, rows, [say("concentration.note.repeats")])]
+    return [page.Table(say("concentration.heading.repeats"), head, rows, [say("concentration.note.repeats")])]
 
 
 def _column(key: str) -> str:

@@ -1,6 +1,5 @@
 """harm.html: incidents by the weight of their offence, beside counts, in the internal folder only."""
 
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +19,6 @@ PAGE = "harm.html"
 MAP_WIDE_PT = 700.0
 MOST_LISTED = 25
 """Smallest areas in a table: the CSV beside the page has all."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Table:
-    """A table whose first column names the rows."""
-
-    name: str
-    head: tuple[str, ...]
-    rows: list[tuple[str, ...]]
-    notes: list[str] = field(default_factory=list)
 
 
 def has_harm(released: Released) -> bool:
@@ -141,7 +130,7 @@ class _Made:
         )
         return page.safe(drawn)
 
-    def offences(self) -> _Table:
+    def offences(self) -> page.Table:
         """List the offences with their weights."""
         rows: list[tuple[str, ...]] = [
             (
@@ -154,14 +143,14 @@ class _Made:
             for r in self._offences
         ]
         head = tuple(_column(key) for key in ("offence", "weight", "incidents", "harm", "share"))
-        return _Table(say("harm.heading.offences"), head, rows)
+        return page.Table(say("harm.heading.offences"), head, rows)
 
-    def hotspots(self) -> _Table:
+    def hotspots(self) -> page.Table:
         """List the hotspots by harm, and say how many clusters are none."""
         left = int(self._rules["left_out"])
         notes = [say("harm.left_out", n=left)] if left else []
         if not len(self._spots):
-            return _Table(say("harm.heading.hotspots"), (), [], [say("harm.no_hotspot"), *notes])
+            return page.Table(say("harm.heading.hotspots"), (), [], [say("harm.no_hotspot"), *notes])
         rows: list[tuple[str, ...]] = [
             (
                 say("harm.spot", rank=r["rank"], name=r["area_name"]),
@@ -174,9 +163,9 @@ class _Made:
             for r in _records(pd.DataFrame(self._spots.drop(columns="geometry")))
         ]
         head = tuple(_column(key) for key in ("hotspot", "incidents", "harm", "per_incident", "top", "by_count"))
-        return _Table(say("harm.heading.hotspots"), head, rows, notes)
+        return page.Table(say("harm.heading.hotspots"), head, rows, notes)
 
-    def areas(self, level: str) -> _Table:
+    def areas(self, level: str) -> page.Table:
         """List the areas of a level by harm, the region first."""
         found = sorted((r for r in self._areas if r["level"] == level), key=lambda r: (-r["harm"], r["area_code"]))
         more = len(found) - MOST_LISTED if level == Level.WARD else 0
@@ -204,9 +193,9 @@ class _Made:
             columns.append(say("harm.column.change", period=Period.parse(earlier).label))
         many = words.area_words(self._info.level_labels, level)[1]
         notes = [say("harm.more_areas", n=more)] if more > 0 else []
-        return _Table(say("harm.heading.areas", areas=many), tuple(columns), rows, notes)
+        return page.Table(say("harm.heading.areas", areas=many), tuple(columns), rows, notes)
 
-    def smallest(self) -> list[_Table]:
+    def smallest(self) -> list[page.Table]:
         """List the smallest areas with most harm; none where there is one level of areas."""
         return [self.areas(Level.WARD)] if any(r["level"] == Level.WARD for r in self._areas) else []
 

@@ -47,22 +47,13 @@ class _Verdict:
 
 
 @dataclass(frozen=True, slots=True)
-class _Table:
-    """A table of texts whose first column names the rows."""
-
-    name: str
-    head: tuple[str, ...]
-    rows: list[tuple[str, ...]]
-
-
-@dataclass(frozen=True, slots=True)
 class _Promise:
     """What the folder promises, against whom, what that costs, and what it does not promise; all in sentences."""
 
     is_made: list[str]
     readers: list[str]
     costs: list[str]
-    tables: list[_Table]
+    tables: list[page.Table]
     notes: list[str]
     is_not_made: list[str]
 
@@ -359,7 +350,7 @@ def _errors(rules: Mapping[str, Any], noise: Mapping[str, Any]) -> list[str]:
     return [say("protection.cost.suppress")]
 
 
-def _areas_with_a_number(info: ReleaseInfo, record: Mapping[str, Any]) -> _Table | None:
+def _areas_with_a_number(info: ReleaseInfo, record: Mapping[str, Any]) -> page.Table | None:
     """Give the share of areas with a number, by category and level, in the headline window of each level."""
     say = words.say
     utility: Mapping[str, Any] = record.get("utility") or {}
@@ -389,10 +380,10 @@ def _areas_with_a_number(info: ReleaseInfo, record: Mapping[str, Any]) -> _Table
     step, when = int(record["rules"]["step"]), words.in_period(info.headline.label)
     key = "protection.table.areas_with_step" if step > 1 else "protection.table.areas_with_number"
     head = (say("protection.column.category"), *(words.capital(_areas(info, level)[1]) for level in levels))
-    return _Table(say(key, step=step, when=when), head, rows)
+    return page.Table(say(key, step=step, when=when), head, rows)
 
 
-def _counts_by_state(info: ReleaseInfo, record: Mapping[str, Any]) -> _Table | None:
+def _counts_by_state(info: ReleaseInfo, record: Mapping[str, Any]) -> page.Table | None:
     """Count the rows of area_counts.csv by state: they add up."""
     tallies: Mapping[str, Any] = record.get("states") or {}
     rules = record["rules"]
@@ -408,7 +399,7 @@ def _counts_by_state(info: ReleaseInfo, record: Mapping[str, Any]) -> _Table | N
     if not found:
         return None
     used = [key for key in names if any(tally[key] for _, tally in found)]
-    return _Table(
+    return page.Table(
         words.say("protection.table.states"),
         (words.say("protection.column.counts_of"), *(names[key] for key in used)),
         [(name, *(_with_share(tally, key) for key in used)) for name, tally in found],

@@ -48,16 +48,6 @@ class _Group:
     open: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Table:
-    """A table whose first column names the rows."""
-
-    name: str
-    head: tuple[str, ...]
-    rows: list[tuple[str, ...]]
-    notes: list[str]
-
-
 def has_when(released: Released) -> bool:
     """Whether a release has the page."""
     there = any(len(released.patterns.of(table)) for table in (HOUR_PEAKS, SEASONS))
@@ -202,7 +192,7 @@ class _Week:
         # With one level of areas there are no smaller ones than boroughs.
         return [level for level in (Level.BOROUGH.value, HOTSPOT, Level.WARD.value) if level in there]
 
-    def table(self) -> _Table | None:
+    def table(self) -> page.Table | None:
         """List the busiest four hours of places with enough incidents."""
         if not self.shown:
             return None
@@ -215,7 +205,7 @@ class _Week:
                 rows.append((self._names.get(r["code"], r["code"]), *cells, self._above(r)))
         keys = ("place", "incidents", "timed", "busiest", "peak", "by_chance")
         head = (*(say(f"when.column.{key}") for key in keys), say("when.column.above", region=self._info.region_name))
-        return _Table(say("when.heading.peaks"), head, rows, [])
+        return page.Table(say("when.heading.peaks"), head, rows, [])
 
     def _above(self, row: dict[str, Any]) -> str:
         """List the three-hour bands that are clearly above the rest of the region."""
@@ -334,13 +324,13 @@ class _Months:
         )
         return page.safe(drawn)
 
-    def tables(self) -> list[_Table]:
+    def tables(self) -> list[page.Table]:
         """List season and trend of every area, and the latest months."""
         if not self._areas:
             return []
         return [self._seasons(), *self._expected()]
 
-    def _seasons(self) -> _Table:
+    def _seasons(self) -> page.Table:
         rows: list[tuple[str, ...]] = []
         for area in self._areas:
             name, months = self._names.get(area["area_code"], area["area_code"]), words.whole(area["months"])
@@ -361,15 +351,15 @@ class _Months:
                 trend = say(f"when.change_cell.{word}", **values)
             rows.append((name, months, high, low, strength, trend))
         head = tuple(say(f"when.column.{key}") for key in ("place", "months", "high", "low", "strength", "trend"))
-        return _Table(say("when.heading.seasons"), head, rows, [say("when.note.strength")])
+        return page.Table(say("when.heading.seasons"), head, rows, [say("when.note.strength")])
 
-    def _expected(self) -> list[_Table]:
+    def _expected(self) -> list[page.Table]:
         """Set the latest months beside what was expected; a sentence where no area has enough months."""
         heading = say("when.heading.expected")
         every = [r for rows in self._rows.values() for r in rows]
         late = sorted({int(r["month"]) for r in every if r["expected"] is not None})
         if not late:
-            return [_Table(heading, (), [], [say("when.expected_none", least=FEWEST_MONTHS)])]
+            return [page.Table(heading, (), [], [say("when.expected_none", least=FEWEST_MONTHS)])]
         rows: list[tuple[str, ...]] = []
         higher = lower = 0
         for area in self._areas:
@@ -394,4 +384,4 @@ class _Months:
         summary = say("when.expected_summary", n=len(rows) * len(late), higher=higher, lower=lower)
         if not higher and not lower:
             summary = say("when.expected_all", n=len(rows) * len(late))
-        return [_Table(heading, head, rows, [summary, say("when.note.expected")])]
+        return [page.Table(heading, head, rows, [summary, say("when.note.expected")])]
