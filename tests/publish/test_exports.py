@@ -16,6 +16,7 @@ import shapely
 
 from pipeline.errors import InputError
 from pipeline.publish.exports import csv_text, layers_of, write_exports
+from pipeline.release.released import CategoryInfo
 from pipeline.tables import AREA_COUNTS
 from tests.kit.released import city
 
@@ -34,6 +35,17 @@ def folder(public, tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("public")
     write_exports(public, path, geoparquet=True, flatgeobuf=True)
     return path
+
+
+def test_layers_of_forty_categories_are_made_without_a_warning() -> None:
+    """Warnings are errors in tests: pandas complains of frames that grow by one column at a time."""
+    categories = (CategoryInfo("all", "All", None), *(CategoryInfo(f"c{n}", f"Kind {n}", "all") for n in range(40)))
+    wards = next(
+        layer
+        for layer in layers_of(city(categories=categories, columns=1, rows=1, per_side=2))
+        if layer.name == "wards"
+    )
+    assert {f"incidents_c{n}_lower" for n in range(40)} <= set(wards.frame.columns)
 
 
 def test_csv_follows_the_text_rules() -> None:

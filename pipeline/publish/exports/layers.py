@@ -108,17 +108,19 @@ def area_layer(released: Released, *, level: str) -> gpd.GeoDataFrame:
     for column in (name for name in table.names if name not in out):  # what is left are the figures of the period
         out[column] = rows[column].to_numpy()
     not_offered = out["not_offered"].fillna("").str.split(";").map(lambda names: [n for n in names if n in out])
+    by_category: dict[str, Any] = {}  # added together: a frame that grows column by column becomes slow
     for category in released.info.categories:
         if category.id == "all":
             continue
         column = f"incidents_{category.id}"
         part = _headline_rows(released, level=level, category=category.id).reindex(areas["area_code"])
         for end in ENDS:
-            out[f"{column}{end}"] = part[f"incidents{end}"].astype("Int64").to_numpy()
+            by_category[f"{column}{end}"] = part[f"incidents{end}"].astype("Int64").to_numpy()
         hidden = part["not_offered"].fillna("").str.split(";").map(lambda names: "incidents" in names).to_numpy()
         not_offered = pd.Series(
             [[*names, column] if hide else names for names, hide in zip(not_offered, hidden, strict=True)], dtype=object
         )
+    out = pd.concat([out, pd.DataFrame(by_category, index=out.index)], axis=1)
     out["not_offered"] = not_offered.map(";".join).astype("str")
     out["withheld"] = out["not_offered"]
     checked = table.conform(out)
