@@ -273,6 +273,8 @@ class ReleaseInfo:
     what it is compared with; none where none is shown."""
     long_windows: tuple[PeriodInfo, ...] = ()
     """Windows, oldest first, of the categories with `long_windows`; empty where there are none."""
+    shared_folders: tuple[str, ...] = ()
+    """In `internal`, the folders of the run that are for others: the names of their profiles."""
     lacking: tuple[str, ...] = ()
     """Which months of the windows shown are missing from which source, one sentence each; among the caveats too."""
 
@@ -457,6 +459,7 @@ def release_info(
         level_ids=level_ids(config.areas),
         parents_above=dict(parents_above or {}),
         stand_in=_stand_in(windows),
+        shared_folders=tuple(p.name for p in config.profiles if p.audience != "internal") if plan.internal else (),
         lacking=lacking,
         density_note=density_note,
         hotspot_note=hotspot_note,

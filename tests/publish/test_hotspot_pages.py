@@ -2,6 +2,7 @@
 
 import html
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -9,7 +10,7 @@ import pytest
 
 from pipeline.publish.briefings.release_index import ReleaseIndex
 from pipeline.publish.pages.hotspot import hotspot_html, persistence, write_hotspots
-from pipeline.release.released import Released
+from pipeline.release.released import CategoryInfo, Released
 from pipeline.tables import HOTSPOT_FACTS
 from tests.kit.released import city, hostile_city
 
@@ -87,6 +88,52 @@ def test_cells_that_stand_out_are_named(tmp_path: Path) -> None:
     text = plain(pages(described(city(columns=2, rows=1), cell="higher"), tmp_path)[0])
     assert "Framed: clearly more than the week of" in text
     assert "Fri 21–24" in text
+
+
+@pytest.mark.parametrize(
+    ("second", "child", "said"),
+    [
+        # Of 100 records. A city's two top categories and one that is part of the first, counted by hand.
+        (40, 20, "Together they hold less than the total"),  # 41 + 40 = 81, whatever is inside the first
+        (59, 20, ""),  # 41 + 59 = 100
+        (70, 20, "together they hold more than the total"),  # 41 + 70 = 111
+    ],
+)
+def test_categories_are_said_to_add_up_to_what_they_do(second: int, child: int, said: str) -> None:
+    released = described(city(columns=2, rows=1))
+    first = released.facts["hotspot_id"].iloc[0]
+    table = released.facts[released.facts["hotspot_id"] == first].copy()
+    table.loc[table["question"] == "recorded", "incidents"] = 100
+    more = table[table["question"] == "category"]
+    rows = [more.assign(answer=name, incidents=n) for name, n in (("faith", second), ("sub", child))]
+    object.__setattr__(released, "facts", pd.concat([table, *rows], ignore_index=True))
+    tops = (CategoryInfo("all", "All", None), *(CategoryInfo(i, i, "all") for i in ("racist", "faith")))
+    info = replace(released.info, categories=(*tops, CategoryInfo("sub", "Sub", "racist")))
+    object.__setattr__(released, "info", info)
+    index = ReleaseIndex(released)
+    row = next(h for h in index.hotspots if h["hotspot_id"] == first)
+    text = plain(hotspot_html(index, row))
+    assert "Indented categories are part of the one above them." in text
+    assert [say for say in ("hold less than the total", "hold more than the total") if say in text] == [
+        say for say in ("hold less than the total", "hold more than the total") if say in said
+    ]
+
+
+@pytest.mark.parametrize(
+    ("folders", "said"),
+    [
+        ((), ""),
+        (("partner",), "What may leave it is in folder partner."),
+        (("agencies", "public"), "What may leave it is in the folders agencies and public."),
+    ],
+)
+def test_only_folders_that_there_are_are_named(tmp_path: Path, folders: tuple[str, ...], said: str) -> None:
+    released = described(city(columns=2, rows=1))
+    object.__setattr__(released, "info", replace(released.info, shared_folders=folders))
+    text = plain(pages(released, tmp_path)[0])
+    assert said in text
+    assert ("What may leave" in text) == bool(folders)
+    assert "partner folder" not in text
 
 
 def test_public_folder_has_no_page(tmp_path: Path) -> None:

@@ -110,7 +110,7 @@ def hotspot_facts(
         named = [str(answer) for answer in answers]
         made.append(_tested(ids, Question(name), named, *_crossed(hotspot, at, codes, len(named), ids)))
 
-    # An incident may be in several categories: each counts, and shares add up to more than the total.
+    # An incident may be in several categories, and counts in each, or in none: shares need not add up to the whole.
     for_each = incidents["categories"].fillna("").str.split(";")
     row = np.repeat(np.arange(len(incidents)), for_each.str.len())
     codes, categories = pd.factorize(for_each.explode().to_numpy(dtype=object), sort=True)

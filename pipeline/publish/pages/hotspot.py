@@ -16,7 +16,6 @@ import shapely
 from markupsafe import Markup
 
 from pipeline.detect.hotspots.description import BANDS, NOT_STATED, Question
-from pipeline.domain.categories import ROOT
 from pipeline.domain.periods import Period, add_months
 from pipeline.publish import charts, page, words
 from pipeline.publish.briefings.elements import hotspot_page, sources, subject_of
@@ -565,6 +564,8 @@ def _categories(index: ReleaseIndex, facts: HotspotFacts, region: str) -> Bars:
     sizes = facts.count(Question.RECORDED) or 0, facts.count(Question.RECORDED, "whole") or 0
     rows = [by_id[c.id] for c in listed]
     scale = _scale(rows, sizes)
+    shown = {c.id for c in listed}
+    nested = [c.parent in shown for c in listed]
     bars = tuple(
         _bar_row(
             c.label,
@@ -572,12 +573,17 @@ def _categories(index: ReleaseIndex, facts: HotspotFacts, region: str) -> Bars:
             int(r["whole"]),
             sizes=sizes,
             scale=scale,
-            nested=c.parent not in {None, ROOT},
+            nested=inside,
         )
-        for c, r in zip(listed, rows, strict=True)
+        for c, r, inside in zip(listed, rows, nested, strict=True)
     )
-    note = f"{say('hotspot.bars.overlap')} {_higher(rows, [c.label for c in listed], region)}"
-    return Bars(say("hotspot.heading.categories"), say("hotspot.about_bars", region=region), bars, note)
+    # Whoever adds up the categories adds those that are part of no other; where they make the total, no more is said.
+    together = sum(int(r["incidents"]) for r, inside in zip(rows, nested, strict=True) if not inside)
+    notes = [say("hotspot.bars.nested")] if any(nested) else []
+    if together != sizes[0]:
+        notes.append(say("hotspot.bars.more" if together > sizes[0] else "hotspot.bars.less"))
+    notes.append(_higher(rows, [c.label for c in listed], region))
+    return Bars(say("hotspot.heading.categories"), say("hotspot.about_bars", region=region), bars, " ".join(notes))
 
 
 def _kinds(facts: HotspotFacts, region: str) -> Bars:
@@ -692,10 +698,13 @@ def _notes(index: ReleaseIndex, facts: HotspotFacts) -> list[tuple[str, str]]:
     routes = facts.of(Question.REPORTING_ROUTE)
     if routes:
         who += " " + say("hotspot.note.routes", routes=_listed(routes))
+    nothing = say("hotspot.note.nothing_withheld")
+    if folders := index.info.shared_folders:
+        nothing += " " + say("hotspot.note.shared_folders", n=len(folders), names=words.listed(list(folders)))
     return [
         (say("hotspot.heading.recorded_by"), who),
         (say("hotspot.heading.sure"), sure),
-        (withheld, say("hotspot.note.nothing_withheld")),
+        (withheld, nothing),
     ]
 
 
