@@ -15,6 +15,7 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
+from pipeline.detect.clusters import ClusterMethod
 from pipeline.detect.density import density_bands, lowered
 from pipeline.detect.hotspots.ranking import detect
 from pipeline.detect.method import DetectInput, Findings, Method, Need, Scope
@@ -210,6 +211,8 @@ def harm_hotspots(
 ) -> tuple[gpd.GeoDataFrame, int]:
     """Cluster incidents by harm, in which the mean weight counts as one incident.
 
+    Automatic settings are those that the same incidents give by number, so that the two kinds of hotspots compare.
+
     Parameters
     ----------
     rows
@@ -236,10 +239,26 @@ def harm_hotspots(
         return nothing, 0
     harm = rows["harm"].to_numpy(dtype=np.float64)
     units = np.rint(SCALE * harm / mean).astype(np.int64)
+    places = rows[["easting_m", "northing_m"]]
+    eps_m, min_samples = settings.eps_m, settings.min_samples
+    if "auto" in (eps_m, min_samples):
+        by_number = detect(
+            places.assign(incidents=1),
+            eps_m=eps_m,
+            min_samples=min_samples,
+            method=settings.method,
+            min_locations=settings.min_locations,
+            max_hotspots=None,
+            largest_pct=settings.largest_pct,
+        )
+        if by_number.settings is None:  # too few to choose a reach
+            return nothing, 0
+        eps_m, min_samples = by_number.settings.eps_m, by_number.settings.min_samples
     found = detect(
-        rows[["easting_m", "northing_m"]].assign(incidents=units),
-        eps_m=settings.eps_m,
-        min_samples=SCALE * settings.min_samples,
+        places.assign(incidents=units),
+        eps_m=eps_m,
+        # The other methods count places, which have no weight.
+        min_samples=SCALE * min_samples if settings.method == ClusterMethod.DBSCAN else min_samples,
         method=settings.method,
         min_locations=settings.min_locations,
         max_hotspots=None,

@@ -8,6 +8,7 @@ import shapely
 
 from pipeline.config import Clusters
 from pipeline.detect.harm import Guard, Lookup, area_table, guarded_bands, harm_hotspots, offence_table
+from pipeline.detect.hotspots.ranking import detect
 
 GUARD = Guard(min_incidents=10, max_share_pct=25.0)
 RULES = {"days": (365, 365), "min_earlier": 20, "fdr_q": 0.05}
@@ -63,8 +64,8 @@ def cluster(x: float, weights: list[float]) -> pd.DataFrame:
     return pd.DataFrame({"easting_m": east, "northing_m": 0.0, "ward_code": "w", "harm": weights})
 
 
-def found(*clusters: pd.DataFrame, guard: Guard = GUARD) -> tuple[gpd.GeoDataFrame, int]:
-    settings = Clusters.model_validate({"eps_m": 100, "min_samples": 10})
+def found(*clusters: pd.DataFrame, guard: Guard = GUARD, given: dict | None = None) -> tuple[gpd.GeoDataFrame, int]:
+    settings = Clusters.model_validate(given or {"eps_m": 100, "min_samples": 10})
     rows = pd.concat(clusters, ignore_index=True)
     by_count = gpd.GeoDataFrame({"rank": [3]}, geometry=[shapely.box(-50, -50, 90, 50)], crs="EPSG:27700")
     return harm_hotspots(rows, settings=settings, guard=guard, by_count=by_count, names={"w": "West"}, crs="EPSG:27700")
@@ -91,10 +92,29 @@ def test_hotspots_by_harm_and_the_guard() -> None:
     assert same["by_count"].tolist() == [3]  # by equal weights the hotspot of incidents
 
 
+@pytest.mark.parametrize("given", [{"eps_m": 100, "min_samples": 10}, {"eps_m": "auto"}])
 @pytest.mark.parametrize("rows", [cluster(0, []), cluster(0, [5.0]), cluster(0, [0.0] * 30)])
-def test_too_little_is_no_hotspot(rows: pd.DataFrame) -> None:
-    layer, left_out = found(rows)
+def test_too_little_is_no_hotspot(rows: pd.DataFrame, given: dict) -> None:
+    layer, left_out = found(rows, given=given)
     assert (len(layer), left_out) == (0, 0)
+
+
+@pytest.mark.parametrize("method", ["dbscan", "hdbscan"])
+def test_equal_weights_give_the_hotspots_of_incidents_with_automatic_settings(method: str) -> None:
+    rng = np.random.default_rng(7)
+    middles = 2_000.0 * np.arange(8)
+    around = np.concatenate([*(rng.normal(x, 15, (60, 2)) for x in middles), rng.uniform(0, 16_000, (600, 2))])
+    rows = pd.DataFrame({"easting_m": around[:, 0], "northing_m": around[:, 1], "ward_code": "w", "harm": 4.0})
+    given = {"method": method, "eps_m": 100, "min_samples": "auto" if method == "dbscan" else 10}
+    layer, _ = found(rows, given=given)
+    settings = Clusters.model_validate(given)
+    by_number = detect(
+        rows.assign(incidents=1), eps_m=100, min_samples=settings.min_samples, method=method,
+        min_locations=settings.min_locations, max_hotspots=None, largest_pct=settings.largest_pct,
+    )  # fmt: skip
+    sizes = np.bincount(by_number.member[by_number.place] + 1)[1:]
+    assert layer["incidents"].tolist() == sorted(sizes[sizes >= GUARD.min_incidents].tolist(), reverse=True)
+    assert len(layer) >= 8
 
 
 def test_all_at_one_place_is_no_hotspot() -> None:
