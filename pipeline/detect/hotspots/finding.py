@@ -9,10 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandas.api.extensions import ExtensionArray
 
-from pipeline.detect.clusters import (
-    ClusterMethod,
-    EpsChoice,
-)
+from pipeline.detect.clusters import ClusterMethod, EpsChoice, joining_note
 from pipeline.detect.hotspots.outlines import within
 from pipeline.detect.hotspots.ranking import Detection, detect, ranked_by_content
 from pipeline.detect.hotspots.stability import Background, monte_carlo_p, stability
@@ -278,6 +275,17 @@ def find_hotspots(
         largest_pct=largest_pct,
     )
     notes = list(found.notes)
+    if found.settings is not None:
+        # Here alone: cores and earlier windows are clustered in the same way and their notes are not read, and the
+        # k-distances of many distinct places take longer than the clusters.
+        warning = joining_note(
+            found.places_m,
+            found.clustering,
+            eps_m=found.settings.eps_m,
+            min_samples=found.settings.min_samples,
+            weights=found.weights,
+        )
+        notes += [warning] if warning else []
     in_clusters = np.bincount(
         found.member[found.member >= 0], weights=found.weights[found.member >= 0], minlength=found.count
     ).astype(np.int64)

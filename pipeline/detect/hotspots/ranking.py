@@ -16,7 +16,6 @@ from pipeline.detect.clusters import (
     auto_min_samples,
     capped,
     distinct,
-    joining_note,
 )
 from pipeline.detect.hotspots.outlines import cluster_outlines, within
 
@@ -126,8 +125,6 @@ def detect(
     else:
         found = used.cluster(places, weights)
     notes.extend(found.notes)
-    warning = joining_note(places, found, eps_m=used.eps_m, min_samples=used.min_samples, weights=weights)
-    notes.extend([warning] if warning else [])
     order = _rank(found, weights, min_locations, max_hotspots, notes)
     hotspot_of = np.full(found.count + 1, -1, dtype=np.int64)
     hotspot_of[order] = np.arange(len(order))
