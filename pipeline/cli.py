@@ -116,6 +116,9 @@ def run(
     log_json: Annotated[
         bool, typer.Option("--log-json", help="Print events as JSON lines instead of the report, for schedulers.")
     ] = False,
+    profile: Annotated[
+        bool, typer.Option("--profile", help="Measure where the time goes: a table at the end and in work/timings.txt.")
+    ] = False,
     as_json: _JsonOption = False,
     debug: _DebugOption = False,
 ) -> None:
@@ -125,6 +128,7 @@ def run(
     """
     from pipeline.commands.events import json_events
     from pipeline.commands.terminal import configured, print_outcome, progress_bar
+    from pipeline.commands.timings import print_timings, timed
     from pipeline.errors import ConfigError
     from pipeline.stages.runner import run as run_all
 
@@ -143,12 +147,17 @@ def run(
 
             config = set_up_sample(Path("hotspots-sample"))
         settings = stack.enter_context(configured(config))
-        with nullcontext(events) if events else progress_bar() as progress:
+        with (
+            timed() if profile else nullcontext() as timings,
+            nullcontext(events) if events else progress_bar() as progress,
+        ):
             outcome = run_all(
                 settings, progress=progress, start=start, only=only or (), force=force, reissue=correction
             )
         if not log_json:
             print_outcome(outcome, as_json=as_json)
+        if timings is not None:
+            print_timings(timings, outcome.folder, quiet=log_json or as_json)
 
 
 @app.command()

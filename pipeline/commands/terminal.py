@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
 from pipeline.config import Config, load_config
@@ -42,6 +42,7 @@ __all__ = [
     "print_quarantine",
     "print_stages",
     "progress_bar",
+    "shown_path",
     "size_text",
 ]
 
@@ -55,6 +56,7 @@ _STEPS = {
     "withholding counts": "terminal.progress.withholding_counts",
     "drawing density": "terminal.progress.drawing_density",
     "publishing": "terminal.progress.publishing",
+    "writing briefings": "terminal.progress.writing_briefings",
 }
 """Words of the long steps, by what stages call them."""
 _FEW = 12
@@ -107,7 +109,8 @@ def progress_bar() -> Iterator[Report]:
     if not console.is_terminal:
         yield unwatched
         return
-    columns = (TextColumn("{task.description:<34}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    measures = (MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description:<34}"), BarColumn(), *measures)
     with Progress(*columns, console=console, transient=True) as bars:
         tasks: dict[str, Any] = {}
 
@@ -128,7 +131,7 @@ def size_text(count: int) -> str:
     return f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.1f} kB"
 
 
-def _shown(path: Path) -> str:
+def shown_path(path: Path) -> str:
     """Write a path as it is typed from here."""
     with contextlib.suppress(ValueError):
         return path.relative_to(Path.cwd()).as_posix()
@@ -200,7 +203,7 @@ def print_outcome(outcome: Outcome, *, as_json: bool) -> None:
         for key, value in choices:
             console.print(f"  {escape(choice_name(key))}: {escape(_plain(value))}")
     _print_folders(console, outcome)
-    seconds, page = f"{outcome.seconds:.1f}", _shown(outcome.folder / "index.html")
+    seconds, page = f"{outcome.seconds:.1f}", shown_path(outcome.folder / "index.html")
     done = say("terminal.run.done", seconds=seconds) if outcome.ran else say("terminal.run.fresh", seconds=seconds)
     console.print(f"\n{escape(done)} {escape(say('terminal.run.open', page=page))}")
 
@@ -216,7 +219,7 @@ def _print_folders(console: Console, outcome: Outcome) -> None:
     for folder in sorted(p for p in outcome.folder.iterdir() if p.is_dir()):
         files = [p for p in folder.rglob("*") if p.is_file()]
         what = special.get(folder.name) or say("terminal.run.released")
-        table.add_row(_shown(folder), whole(len(files)), size_text(sum(p.stat().st_size for p in files)), what)
+        table.add_row(shown_path(folder), whole(len(files)), size_text(sum(p.stat().st_size for p in files)), what)
     console.print()
     console.print(table)
 
@@ -248,7 +251,7 @@ def print_check(checked: "Checked", *, as_json: bool) -> None:
     verdict = say("terminal.check.usable") if trial.error is None else say("terminal.check.would_stop")
     console.print(escape(say("terminal.check.title", title=config.run.title, run=config.run.name, verdict=verdict)))
     for file, size in files.items():
-        console.print(f"  {escape(_shown(file))}  {size_text(size)}")
+        console.print(f"  {escape(shown_path(file))}  {size_text(size)}")
     labels = level_words(config.areas)
     for source in trial.sources:
         _print_source(console, source, labels)
@@ -430,5 +433,5 @@ def print_backtest(report: "BacktestReport", folder: Path, *, as_json: bool) -> 
     for note in main.notes:
         console.print(escape(say(f"backtest.note.{note.key}", **note.values)))
     names = {"page": "html", "table": "csv", "record": "json", "picture": "svg"}
-    files = {name: _shown(folder / f"backtest.{end}") for name, end in names.items()}
+    files = {name: shown_path(folder / f"backtest.{end}") for name, end in names.items()}
     console.print(escape(say("terminal.backtest.wrote", **files)))

@@ -1,5 +1,6 @@
 """Detect: run every detection method that the settings ask for, and keep what it finds in `work/`."""
 
+import itertools
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import partial
@@ -61,18 +62,27 @@ def run(context: Context) -> None:
     if not len(data.locations):  # of methods by window, those for the internal folder alone may work on counts by area
         every = [window for window in every if window.headline.id in internal]
         able = [method for method in able if method.scope is not Scope.WINDOW]
-    for number, window in enumerate(every, start=1):
+    of_window = {
+        window.headline.id: [
+            m for m in able if m.scope is Scope.WINDOW or (m.scope is Scope.INTERNAL and window.headline.id in internal)
+        ]
+        for window in every
+    }
+    of_run = [method for method in able if method.scope is Scope.RUN]
+    ended, total = itertools.count(1), sum(map(len, of_window.values())) + len(of_run)
+    context.progress("finding hotspots", 0, total)
+    for window in every:
         found: dict[str, Any] = {}
         made: dict[str, pd.DataFrame] = {}
-        scopes = {Scope.WINDOW, Scope.INTERNAL} if window.headline.id in internal else {Scope.WINDOW}
-        for method in (m for m in able if m.scope in scopes):
+        for method in of_window[window.headline.id]:
             findings = _find(method, replace(data, window=window, made=made))
             made |= findings.tables
             found |= _save(context, findings)
+            context.progress("finding hotspots", next(ended), total)
         state["windows"][window.headline.id] = found
-        context.progress("finding hotspots", number, len(every))
-    for method in (m for m in able if m.scope is Scope.RUN):
+    for method in of_run:
         state |= _save(context, _find(method, data))
+        context.progress("finding hotspots", next(ended), total)
     write_json(context.work("detect.json"), state)
 
 

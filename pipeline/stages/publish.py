@@ -2,6 +2,9 @@
 
 import dataclasses
 import os
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from urllib.parse import quote
 
 from pipeline.config import settings_cautions
@@ -18,7 +21,7 @@ from pipeline.publish.pages.hotspot import write_hotspots
 from pipeline.publish.pages.near_repeats import write_near_repeats
 from pipeline.publish.pages.protection import write_protection
 from pipeline.publish.pages.when import write_when
-from pipeline.publish.surroundings import read_surroundings
+from pipeline.publish.surroundings import Surroundings, read_surroundings
 from pipeline.publish.words import speaking
 from pipeline.release.released import Released
 from pipeline.release.stored import read_release
@@ -29,9 +32,9 @@ __all__ = ["run"]
 
 def run(context: Context) -> None:
     """Write the folders that are handed over."""
-    profiles, exports = context.config.profiles, context.config.exports
+    profiles = context.config.profiles
     surroundings = read_surroundings(context.folder / "work")
-    for number, profile in enumerate(profiles, start=1):
+    for number, profile in enumerate(profiles):
         # Load what passed the gate.
         released = read_release(context.work(f"release/{profile.name}"))
 
@@ -39,33 +42,45 @@ def run(context: Context) -> None:
         released = _with_tile_key(released, context)
 
         # Save the layers and tables, the map, the page on protection, the briefings, in the language of the pages.
-        folder = context.folder / profile.name
         with speaking(context.config.page.language):
-            write_exports(
-                released,
-                folder,
-                geopackage=exports.geopackage,
-                geoparquet=exports.geoparquet,
-                flatgeobuf=exports.flatgeobuf,
-                workbook=exports.workbook,
-            )
-            write_protection(released, folder / "protection.html")
-            write_concentration(released, folder)
-            write_near_repeats(released, folder)
-            write_clusters(released, folder)
-            write_when(released, folder)
-            write_harm(released, folder)
-            write_hotspots(released, folder, surroundings=surroundings)
-            if context.config.page.briefings:
-                write_briefings(released, folder, surroundings=surroundings)
-            write_accessibility(released, folder)
-            # The map leads to the pages that stand beside it; the README, which lists the map, comes last.
-            pages = {path.relative_to(folder).as_posix() for path in folder.rglob("*.html")} | {README}
-            write_map(released, folder / "index.html", surroundings=surroundings, pages=pages)
-            write_readme(released, folder)
-        context.progress("publishing", number, len(profiles))
+            parts = _parts(context, released, context.folder / profile.name, surroundings)
+            for done, write in enumerate(parts, start=1):
+                write()
+                context.progress("publishing", number * len(parts) + done, len(profiles) * len(parts))
     context.counters["folders"] = len(profiles)
     context.cautions += settings_cautions(context.config)
+
+
+def _parts(
+    context: Context, released: Released, folder: Path, surroundings: Surroundings
+) -> list[Callable[[], object]]:
+    """Return what writes the parts of a folder, in order."""
+    exports = context.config.exports
+    made = {name: getattr(exports, name) for name in ("geopackage", "geoparquet", "flatgeobuf", "workbook")}
+    parts: list[Callable[[], object]] = [
+        partial(write_exports, released, folder, **made),
+        partial(write_protection, released, folder / "protection.html"),
+        *(
+            partial(write, released, folder)
+            for write in (write_concentration, write_near_repeats, write_clusters, write_when, write_harm)
+        ),
+        partial(write_hotspots, released, folder, surroundings=surroundings),
+    ]
+    if context.config.page.briefings:
+        parts.append(partial(write_briefings, released, folder, surroundings=surroundings, progress=context.progress))
+    # The map leads to the pages that stand beside it; the README, which lists the map, comes last.
+    return [
+        *parts,
+        partial(write_accessibility, released, folder),
+        partial(_write_map, released, folder, surroundings),
+        partial(write_readme, released, folder),
+    ]
+
+
+def _write_map(released: Released, folder: Path, surroundings: Surroundings) -> None:
+    """Write the map with links to the pages that the folder holds."""
+    pages = {path.relative_to(folder).as_posix() for path in folder.rglob("*.html")} | {README}
+    write_map(released, folder / "index.html", surroundings=surroundings, pages=pages)
 
 
 def _with_tile_key(released: Released, context: Context) -> Released:

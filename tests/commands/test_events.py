@@ -23,7 +23,7 @@ def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
 def test_the_events_of_a_run_and_of_one_with_nothing_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = write_city(tmp_path, **LIGHT)
     words = ["run", "--config", str(config), "--log-json"]
-    app(words, standalone_mode=False)
+    app([*words, "--profile"], standalone_mode=False)
     events = lines(capsys)
     names = [event["event"] for event in events]
     assert (names[0], names[-1]) == ("run_started", "run_finished")
@@ -42,6 +42,10 @@ def test_the_events_of_a_run_and_of_one_with_nothing_to_do(tmp_path: Path, capsy
     held = [c for s in manifest["stages"].values() for c in (*s["first_cautions"], *s["cautions"])]
     assert [e["text"] for e in events if e["event"] == "caution"] == held
     assert {e["level"] for e in events if e["event"] == "caution"} <= {"warning"}
+    # The last line of the table adds up all steps: it cannot be more than the run took, nor much less.
+    timings = (tmp_path / "outputs" / events[0]["run"] / "work" / "timings.txt").read_text("utf-8").splitlines()
+    assert {line.split()[0] for line in timings[1:-1]} >= {"ingest", "detect", "publish"}
+    assert events[-1]["seconds"] * 0.9 <= float(timings[-1].split()[1])
     app(words, standalone_mode=False)
     again = lines(capsys)
     assert [event["event"] for event in again] == ["run_started", "run_finished"]

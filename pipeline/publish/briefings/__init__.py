@@ -7,6 +7,7 @@
 
 from pathlib import Path
 
+from pipeline.domain.progress import Progress, unwatched
 from pipeline.publish.briefings.briefing import briefing_page
 from pipeline.publish.briefings.circumstances import circumstances_page, has_circumstances
 from pipeline.publish.briefings.elements import circumstances_name, file_name
@@ -18,7 +19,9 @@ from pipeline.tables import Level
 __all__ = ["write_briefings"]
 
 
-def write_briefings(released: Released, folder: Path, *, surroundings: Surroundings | None = None) -> list[Path]:
+def write_briefings(
+    released: Released, folder: Path, *, surroundings: Surroundings | None = None, progress: Progress = unwatched
+) -> list[Path]:
     """Write `boroughs/<code>.html` for every covered borough of a release, and `panel.html`.
 
     Where the release describes incidents, `boroughs/<code>-circumstances.html` and `circumstances.html` too.
@@ -31,6 +34,8 @@ def write_briefings(released: Released, folder: Path, *, surroundings: Surroundi
         Folder of the profile; it must exist.
     surroundings
         Public layers under the hotspots on maps.
+    progress
+        Called after each page.
 
     Returns
     -------
@@ -38,22 +43,18 @@ def write_briefings(released: Released, folder: Path, *, surroundings: Surroundi
         Pages written. The same release gives the same bytes.
     """
     index = ReleaseIndex(released, surroundings)
-    written = []
     covered = [p for p in index.level("borough") if p.covered]
     if covered:
         (folder / "boroughs").mkdir(exist_ok=True)
-    for place in covered:
-        path = folder / "boroughs" / file_name(place.code)
-        path.write_text(briefing_page(index, place.code), "utf-8", newline="\n")
-        written.append(path)
+    pages = [(folder / "boroughs" / file_name(place.code), briefing_page, place.code) for place in covered]
     if released.info.region_code in index.places:
-        path = folder / "panel.html"
-        path.write_text(briefing_page(index, released.info.region_code), "utf-8", newline="\n")
-        written.append(path)
+        pages.append((folder / "panel.html", briefing_page, released.info.region_code))
     for place in (*covered, *index.level("region")):
         if has_circumstances(index, place.code):
             region = place.level == Level.REGION
             path = folder / "circumstances.html" if region else folder / "boroughs" / circumstances_name(place.code)
-            path.write_text(circumstances_page(index, place.code), "utf-8", newline="\n")
-            written.append(path)
-    return written
+            pages.append((path, circumstances_page, place.code))
+    for number, (path, page_of, code) in enumerate(pages, start=1):
+        path.write_text(page_of(index, code), "utf-8", newline="\n")
+        progress("writing briefings", number, len(pages))
+    return [path for path, _, _ in pages]
