@@ -21,6 +21,7 @@ __all__ = [
     "delta_code",
     "dissolve_rings",
     "inscribed_circles",
+    "quantised_lines",
     "quantised_rings",
     "simplify_coverage",
     "topology",
@@ -141,6 +142,24 @@ def quantised_rings(shape: Any) -> tuple[Ring, ...]:
             if len(set(points)) >= 3:
                 rings.append(points)
     return tuple(rings)
+
+
+def quantised_lines(shape: Any) -> tuple[Ring, ...]:
+    """Return the lines of a geometry in longitude and latitude, on the grid of 1e-5 degree.
+
+    Lines that collapse to one point are dropped.
+
+    >>> quantised_lines(shapely.from_wkt("LINESTRING (0 51, 0.000001 51, 0.00002 51.00003)"))
+    (((0, 5100000), (2, 5100003)),)
+    """
+    lines: list[Ring] = []
+    for part in shapely.get_parts(shape):
+        grid = np.rint(shapely.get_coordinates(part) * UNITS_PER_DEGREE).astype(np.int64)
+        # Rounding makes neighbours equal: each point once.
+        keep = np.r_[True, np.any(np.diff(grid, axis=0) != 0, axis=1)]
+        if keep.sum() >= 2:
+            lines.append(tuple((int(x), int(y)) for x, y in grid[keep]))
+    return tuple(lines)
 
 
 def _segments(rings: Iterable[Ring]) -> Iterator[tuple[Point, Point]]:

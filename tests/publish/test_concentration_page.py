@@ -9,12 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
+from pyproj import Transformer
 
 from pipeline.detect.concentration import Figure, Unit, Units, concentration_rows, repeat_rows
 from pipeline.detect.streets.entry import hot_runs, segment_table
 from pipeline.detect.streets.segments import Network
 from pipeline.domain.periods import Period
 from pipeline.publish.map.document import map_html
+from pipeline.publish.map.overlays import overlay_fields
 from pipeline.publish.pages.concentration import PAGE, concentration_html, write_concentration
 from pipeline.release.released import Released
 from pipeline.tables import CONCENTRATION
@@ -92,6 +94,36 @@ def test_streets_are_drawn_and_listed_by_run() -> None:
         assert hostile not in html
         assert "2 184 m 80 43 " in text_of(html)  # two segments of 92.2 m with 80 incidents
     assert "work/streets" not in concentration_html(with_table(plain, 900))
+
+
+def test_hot_streets_are_lines_on_the_internal_map_alone() -> None:
+    hostile = fixture.HOSTILE[0]
+    corners = [(530_000, 180_000), (530_090, 180_020), (530_180, 180_040), (530_400, 180_000), (530_490, 180_020)]
+    lines = [shapely.LineString(corners[k : k + 2]) for k in (0, 1, 3)] + [shapely.LineString([(0, 0), (0, 60)])]
+    drawn = {}
+    for audience in ("internal", "partner", "public"):
+        city = fixture.city(audience=audience)
+        streets = gpd.GeoDataFrame(
+            {"segment_id": list("abcd"), "name": [hostile, "Mill Lane", "", "Far"]}, geometry=lines, crs=city.areas.crs
+        )
+        # A quarter of 93 is on one segment; two others have as many.
+        table = segment_table(streets, Network.of(np.array(lines)), np.array([30, 30, 30, 3]))
+        made = dataclasses.replace(city, streets=table, street_runs=hot_runs(table))
+        drawn[audience] = {overlay["id"]: overlay for overlay in overlay_fields(made)}
+    assert drawn["partner"] == drawn["public"] == {}
+    found = drawn["internal"]["streets"]
+    assert found["lines"]
+    # Segments of 92.2 m with 30 incidents: a and b join and are the first run, c is alone.
+    assert [(f["row"], f["shade"], f["category"]) for f in found["features"]] == [
+        ([hostile, "30", "33", "92", "1", "2"], 0, "all"),
+        (["Mill Lane", "30", "33", "92", "1", "2"], 0, "all"),
+        (["no name", "30", "33", "92", "2", "1"], 1, "all"),
+    ]
+    to_map = Transformer.from_crs(city.areas.crs, "EPSG:4326", always_xy=True)
+    for feature, line in zip(found["features"], lines, strict=False):
+        (code,) = feature["rings"]
+        there = np.cumsum(np.reshape(code, (-1, 2)), axis=0) / 1e5
+        assert there == pytest.approx(np.column_stack(to_map.transform(*line.xy)), abs=0.6e-5)
 
 
 def test_too_few_incidents_are_said_to_be_too_few() -> None:

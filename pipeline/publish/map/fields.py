@@ -250,7 +250,10 @@ class BandFields(TypedDict):
 
 
 class OverlayFeatureFields(TypedDict):
-    """A cell or circle of an overlay: `shade` is its place in the key, `rings` are differences of whole units."""
+    """A cell, circle or street of an overlay: `shade` is its place in the key, `rings` are differences of whole units.
+
+    Of an overlay of lines, `rings` are open.
+    """
 
     category: str
     shade: int
@@ -263,6 +266,7 @@ class OverlayFields(TypedDict):
 
     id: str
     name: str
+    lines: NotRequired[bool]
     note: str
     columns: list[str]
     keys: list[tuple[str, float, str]]

@@ -1,4 +1,4 @@
-"""Overlays of the map: what tests of place and time found, as cells over the areas, for the internal page alone.
+"""Overlays of the map: what tests of place and time found, as shapes over the areas, for the internal page alone.
 
 An overlay has a name, a key of colours, and features of a category, each with a row of texts: the tooltip, the table
 and the download show the same row.
@@ -12,8 +12,10 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from pipeline.detect.concentration import TOP_PCT
 from pipeline.detect.emerging import Pattern
 from pipeline.detect.gistar import MoranClass
+from pipeline.domain.categories import ROOT
 from pipeline.domain.periods import Period
 from pipeline.geography import topology
 from pipeline.publish import words
@@ -44,6 +46,7 @@ def overlay_fields(released: Released) -> list[OverlayFields]:
         _near_repeats(released),
         *_scans(released),
         _cells(released),
+        _streets(released),
         _risk(released),
         _moran(released),
         _harm_density(released),
@@ -64,11 +67,16 @@ def _features(
         {
             "category": str(values["category"]),
             "shade": shade(values),
-            "rings": [topology.delta_code(ring) for ring in topology.quantised_rings(shape)],
+            "rings": [topology.delta_code(ring) for ring in _rings(shape)],
             "row": row(values),
         }
         for values, shape in zip(kept.drop(columns="geometry").to_dict("records"), shapes, strict=True)
     ]
+
+
+def _rings(shape: Any) -> tuple[topology.Ring, ...]:
+    is_line = shapely.get_dimensions(shape) == 1
+    return topology.quantised_lines(shape) if is_line else topology.quantised_rings(shape)
 
 
 CONFIDENCE_PCT = {1: 90, 2: 95, 3: 99}
@@ -135,6 +143,42 @@ def _near_repeats(released: Released) -> OverlayFields:
             ("hot", 0.75, say("map_overlay.near_repeats.longer")),
         ],
         "features": _features(layer, row, lambda zone: int(zone["days_left"] > WEEK)),
+    }
+
+
+STREET_FINE_M = 1.0
+"""Bends of a street under this are left out: the page writes places to about a metre."""
+
+
+def _streets(released: Released) -> OverlayFields:
+    """Return the hot street segments of all incidents together, those of the first runs first."""
+    streets = released.streets
+    segments = dict(zip(released.street_runs["run"], released.street_runs["segments"], strict=True))
+    hot = streets[streets["hot"].astype(bool)].sort_values(["run", "rank", "segment_id"], kind="stable")
+    hot = hot.assign(category=ROOT, geometry=shapely.simplify(hot.geometry.to_numpy(), STREET_FINE_M))
+
+    def row(street: dict[str, Any]) -> list[str]:
+        return [
+            str(street["name"]) or say("concentration.no_name"),
+            words.whole(street["incidents"]),
+            words.rate_text(street["per_100m"]),
+            words.whole(round(street["length_m"])),
+            words.whole(street["run"]),
+            words.whole(segments[street["run"]]),
+        ]
+
+    columns = ("street", "incidents", "per_100m", "length", "run", "segments")
+    return {
+        "id": "streets",
+        "name": say("map_overlay.streets.name"),
+        "lines": True,
+        "note": say("map_overlay.streets.note", share=TOP_PCT, most=MOST_FEATURES),
+        "columns": [say(f"map_overlay.streets.{key}") for key in columns],
+        "keys": [
+            ("hot", 1.0, say("map_overlay.streets.joined")),
+            ("hot", 0.75, say("map_overlay.streets.alone")),
+        ],
+        "features": _features(hot, row, lambda street: int(segments[street["run"]] == 1)),
     }
 
 

@@ -170,7 +170,9 @@ export const LETTERS = {
  * @property {number | null} share
  * @property {number[][]} rings */
 
-/** A cell or circle of an overlay: `shade` is its place in the key, `rings` are differences of whole units.
+/** A cell, circle or street of an overlay: `shade` is its place in the key, `rings` are differences of whole units.
+
+    Of an overlay of lines, `rings` are open.
  * @typedef {object} OverlayFeatureFields
  * @property {string} category
  * @property {number} shade
@@ -181,6 +183,7 @@ export const LETTERS = {
  * @typedef {object} OverlayFields
  * @property {string} id
  * @property {string} name
+ * @property {boolean} [lines]
  * @property {string} note
  * @property {string[]} columns
  * @property {[string, number, string][]} keys

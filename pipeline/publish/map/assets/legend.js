@@ -138,7 +138,9 @@ function overlayLegend(host, scene) {
   overlay.keys.forEach(([colour, opacity, text], k) => {
     if (!overlay.features.some((f) => f.shade === k)) return;
     const picture = svgEl("svg", { viewBox: "0 0 18 12", "aria-hidden": "true" });
-    picture.append(svgEl("rect", { x: 0.5, y: 0.5, width: 17, height: 11, fill: palette[colour], "fill-opacity": opacity, stroke: palette[colour] }));
+    picture.append(overlay.lines
+      ? svgEl("path", { d: "M1 6H17", stroke: palette[colour], "stroke-width": 3.5, "stroke-opacity": opacity })
+      : svgEl("rect", { x: 0.5, y: 0.5, width: 17, height: 11, fill: palette[colour], "fill-opacity": opacity, stroke: palette[colour] }));
     list.append(add(el("li"), picture, text));
   });
   host.append(list);

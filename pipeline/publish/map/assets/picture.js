@@ -127,6 +127,7 @@ function drawScene(context, scene, frame) {
   const overlay = overlayOf(scene);
   if (overlay) overlay.features.forEach((found) => {
     const [colour, opacity] = overlay.keys[found.shade];
+    if (overlay.lines) { pictureStreet(context, found.shape, at, palette[colour], opacity); return; }
     context.globalAlpha = opacity;
     paint(found.shape, palette[colour]);
     context.globalAlpha = 1;
@@ -139,6 +140,20 @@ function drawScene(context, scene, frame) {
   const badges = state.hotspots && !quiet ? badgePlaces(scene, at) : [];
   if (state.names && MAPPED.includes(large) && LEVELS[large].code.length < 60) pictureNames(context, at, frame, badges, LEVELS[large]);
   drawBadges(context, badges);
+}
+
+/** A hot street, in the two strokes of the map.
+ * @param {Canvas} context @param {Point[][]} lines @param {Projection} at @param {string} colour @param {number} opacity */
+function pictureStreet(context, lines, at, colour, opacity) {
+  context.beginPath();
+  for (const line of lines) line.forEach((p, k) => { const [x, y] = at(p); if (k) context.lineTo(x, y); else context.moveTo(x, y); });
+  for (const [stroke, width, strength] of /** @type {[string, number, number][]} */ ([[palette.halo, 8, 1], [colour, 5, opacity]])) {
+    context.globalAlpha = strength;
+    context.strokeStyle = stroke;
+    context.lineWidth = width;
+    context.stroke();
+  }
+  context.globalAlpha = 1;
 }
 
 /** The main roads, in the two strokes that show on every class. @param {Canvas} context @param {Projection} at */

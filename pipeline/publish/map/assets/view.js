@@ -26,6 +26,9 @@ const PANES = [
   ["spots", 450], ["names", 620], ...CONTEXT_PANES,
 ];
 
+/** Widths of a hot street in pixels; `reach` is how wide it is to a pointer. */
+const STREET = { casing: 6, width: 3.5, reach: 16 };
+
 /** Zoom from which the cores of hotspots that are not chosen are drawn. */
 const CORES_FROM = 13;
 
@@ -271,9 +274,12 @@ export class View {
     if (!overlay) return;
     for (const found of overlay.features) {
       const [colour, opacity] = overlay.keys[found.shade];
-      const path = drawRings(found.shape, {
-        ...this.in("tests"), interactive: true, fillColor: palette[colour], fillOpacity: opacity, color: palette[colour], weight: 1, opacity: 0.9,
-      });
+      if (overlay.lines) this.drawStreet(found.shape, palette[colour], opacity);
+      const path = overlay.lines
+        ? L.polyline(found.shape, { ...this.in("tests"), smoothFactor: 0, weight: STREET.reach, opacity: 0 })
+        : drawRings(found.shape, {
+          ...this.in("tests"), interactive: true, fillColor: palette[colour], fillOpacity: opacity, color: palette[colour], weight: 1, opacity: 0.9,
+        });
       const show = (/** @type {L.LeafletMouseEvent} */ event) => {
         this.tip.setContent(testContent(overlay, found)).setLatLng(event.latlng);
         this.map.openTooltip(this.tip);
@@ -287,6 +293,14 @@ export class View {
         show(event);
       });
       path.addTo(this.groups.tests);
+    }
+  }
+
+  /** A street in two strokes, so that it shows on every class and on water.
+   * @param {Shape} lines @param {string} colour @param {number} opacity */
+  drawStreet(lines, colour, opacity) {
+    for (const style of [{ color: palette.halo, weight: STREET.casing }, { color: colour, weight: STREET.width, opacity }]) {
+      L.polyline(lines, { ...this.in("tests"), smoothFactor: 0, interactive: false, ...style }).addTo(this.groups.tests);
     }
   }
 
