@@ -12,7 +12,7 @@ from python_calamine import CalamineWorkbook
 
 from pipeline.publish.exports import write_exports
 from pipeline.publish.exports.description import describe
-from pipeline.publish.exports.workbook import NOT_AVAILABLE, NOT_OFFERED, Column, Sheet, Workbook, workbook_of
+from pipeline.publish.exports.workbook import NOT_AVAILABLE, NOT_OFFERED, Workbook, workbook_of
 from pipeline.publish.exports.workbook_ods import ods_bytes
 from pipeline.publish.exports.workbook_xlsx import xlsx_bytes
 from pipeline.publish.words import count_text
@@ -160,32 +160,6 @@ def test_texts_of_the_data_never_run() -> None:
         content = packed.read("content.xml").decode()
     assert "table:formula" not in content
     assert "<text:a" not in content
-
-
-def test_texts_come_back_as_they_were() -> None:
-    """Markup, spaces at the ends, and characters that XML cannot hold or that Excel writes as a code."""
-    texts = ("<r><t>rich</t></r>", " two  spaces ", 'a "b" & <c>', "bell \x07", "_x0041_", "é\U0001f600", "1e5", "")
-    column = Column('=1+1 & "x"')
-    sheet = Sheet("It's <here>", "Title", (), (column,), tuple((text or "-",) for text in texts))
-    packed = xlsx_bytes(Workbook("A & B", "<author>", "2025-07-31", "en", (sheet,)))
-    book = openpyxl.load_workbook(io.BytesIO(packed))
-    (page,) = book.worksheets
-    assert page.title == "It's <here>"
-    assert page.print_title_rows == "$2:$2"
-    read = [cell.value for cell in page["A"][1:]]
-    assert read == [
-        column.title,
-        *(text.replace("\x07", "_x0007_") or "-" for text in texts),
-    ]  # openpyxl keeps this code
-    assert book.properties.title == "A & B"
-    # Another reader of the format, and a sheet of many columns, whose letters go on after Z.
-    assert [row[0] for row in CalamineWorkbook.from_filelike(io.BytesIO(packed)).get_sheet_by_index(0).to_python()][
-        2:4
-    ] == list(texts[:2])
-    wide = Sheet("Wide", "Title", (), tuple(Column(f"c{n}") for n in range(60)), (tuple(range(60)),))
-    book = openpyxl.load_workbook(io.BytesIO(xlsx_bytes(Workbook("A", "", "2025-07-31", "en", (wide,)))))
-    assert [cell.value for cell in book.worksheets[0][3]] == list(range(60))
-    assert book.worksheets[0]["BH3"].value == 59
 
 
 def test_more_rows_than_a_sheet_holds() -> None:

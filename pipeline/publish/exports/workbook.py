@@ -31,7 +31,7 @@ from pipeline.publish.words import (
 from pipeline.release.released import CategoryInfo, Released, Rung
 from pipeline.tables import Level
 
-__all__ = ["MOST_ROWS", "NOT_AVAILABLE", "NOT_OFFERED", "Column", "Sheet", "Workbook", "column_letters", "workbook_of"]
+__all__ = ["MOST_ROWS", "NOT_AVAILABLE", "NOT_OFFERED", "Column", "Sheet", "Workbook", "workbook_of"]
 
 NOT_OFFERED, NOT_AVAILABLE = "[c]", "[x]"
 MOST_ROWS = 1_048_576  # of a sheet, in both formats
@@ -89,19 +89,6 @@ class Workbook:
     stamp: str
     language: str
     sheets: tuple[Sheet, ...]
-
-
-def column_letters(number: int) -> str:
-    """Name a column by its number.
-
-    >>> column_letters(1), column_letters(26), column_letters(27)
-    ('A', 'Z', 'AA')
-    """
-    name = ""
-    while number:
-        number, letter = divmod(number - 1, 26)
-        name = chr(ord("A") + letter) + name
-    return name
 
 
 def workbook_of(released: Released, description: Description, *, most_rows: int = MOST_ROWS) -> Workbook:

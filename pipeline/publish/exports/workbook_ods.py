@@ -9,7 +9,7 @@ import zipfile
 from collections.abc import Iterator
 from xml.sax.saxutils import escape, quoteattr
 
-from pipeline.publish.exports.workbook import Column, Sheet, Workbook, column_letters
+from pipeline.publish.exports.workbook import Column, Sheet, Workbook
 
 __all__ = ["ods_bytes"]
 
@@ -149,9 +149,22 @@ def _range(sheet: Sheet, name: str) -> str:
     """Mark the table of a sheet, with its header, so that programs can sort and filter it."""
     top = len(sheet.lines) + 2
     quoted = "'" + sheet.name.replace("'", "''") + "'"
-    corner = column_letters(len(sheet.columns))
+    corner = _letters(len(sheet.columns))
     address = f"{quoted}.A{top}:{quoted}.{corner}{top + len(sheet.rows)}"
     return (
         f'<table:database-range table:name="{name}" table:target-range-address={quoteattr(address)} '
         'table:contains-header="true" table:display-filter-buttons="true"/>'
     )
+
+
+def _letters(number: int) -> str:
+    """Name a column by its number.
+
+    >>> _letters(1), _letters(26), _letters(27)
+    ('A', 'Z', 'AA')
+    """
+    name = ""
+    while number:
+        number, letter = divmod(number - 1, 26)
+        name = chr(ord("A") + letter) + name
+    return name
