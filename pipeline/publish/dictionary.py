@@ -11,6 +11,7 @@ from pipeline.tables.outputs import (
     DENSITY_CATEGORY_LAYER,
     DENSITY_LAYER,
     GROUP_LAYER,
+    HARM_COLUMNS,
     HARM_DENSITY,
     HARM_HOTSPOTS,
     HOTSPOT_CATEGORY_LAYER,
@@ -133,6 +134,14 @@ are for shapefiles, which allow ten characters; `hotspots.gpkg` contains them, w
 """
 
 
+_HARM = Table(
+    "harm columns",
+    (),
+    HARM_COLUMNS,
+    "Columns before `not_offered` that the `internal` folder has where `harm.weights` is set.",
+)
+
+
 def _table(table: Table, *, aliases: bool = False) -> str:
     """Return one table as Markdown."""
     head = f"`{table.name}`: {table.text}"
@@ -180,6 +189,8 @@ def data_dictionary() -> str:
     )
     text += "### area_counts.csv\n\n"
     text += _table(AREA_COUNTS)
+    text += "### Harm in boroughs, wards and area_counts.csv\n\n"
+    text += _table(_HARM, aliases=True)
     text += "### circumstances.csv\n\n"
     text += _table(CIRCUMSTANCES.described(variables=variable_list()))
     text += "## Stage tables in `work/`\n\n"

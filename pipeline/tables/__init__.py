@@ -9,6 +9,7 @@ from pipeline.tables.outputs import (
     DENSITY_CATEGORY_LAYER,
     DENSITY_LAYER,
     GROUP_LAYER,
+    HARM_COLUMNS,
     HARM_DENSITY,
     HARM_HOTSPOTS,
     HOTSPOT_CATEGORY_LAYER,
@@ -18,6 +19,7 @@ from pipeline.tables.outputs import (
     RISK_BANDS,
     SCAN_CLUSTERS,
     STATES_NOTE,
+    with_harm_columns,
 )
 from pipeline.tables.table import Column, Kind, Table, nullable
 from pipeline.tables.work import (
@@ -59,6 +61,7 @@ __all__ = [
     "DENSITY_LAYER",
     "GROUP_LAYER",
     "HARM_AREAS",
+    "HARM_COLUMNS",
     "HARM_DENSITY",
     "HARM_HOTSPOTS",
     "HARM_OFFENCES",
@@ -92,4 +95,5 @@ __all__ = [
     "Precision",
     "Table",
     "nullable",
+    "with_harm_columns",
 ]

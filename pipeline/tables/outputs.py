@@ -1,5 +1,7 @@
 """Tables and layers of a released folder: the contract with users."""
 
+from dataclasses import replace
+
 from pipeline.tables.table import Column, Table, ranged
 
 __all__ = [
@@ -9,12 +11,14 @@ __all__ = [
     "DENSITY_CATEGORY_LAYER",
     "DENSITY_LAYER",
     "GROUP_LAYER",
+    "HARM_COLUMNS",
     "HARM_DENSITY",
     "HARM_HOTSPOTS",
     "HOTSPOT_CATEGORY_LAYER",
     "HOTSPOT_CORE_LAYER",
     "HOTSPOT_LAYER",
     "STATES_NOTE",
+    "with_harm_columns",
 ]
 
 STATES_NOTE = (
@@ -381,6 +385,39 @@ SCAN_CLUSTERS = Table(
     ),
     "Circles that scans found, beyond chance or not: see p (internal only).",
 )
+
+HARM_COLUMNS = (
+    Column(
+        "harm",
+        "float",
+        "Weights of the incidents added up, if `harm.weights` is set (internal only): of all categories together, for "
+        "the region, areas and smaller areas, in the headline period and the one that it is compared with.",
+        null=True,
+        alias="harm",
+    ),
+    Column(
+        "harm_change_pct",
+        "float",
+        "Change of harm a day in the headline period, in per cent; empty where too few incidents carry it.",
+        null=True,
+        alias="harm_chg",
+    ),
+    Column(
+        "harm_change_word",
+        "string",
+        "`higher`, `lower`, `no clear change` or `too few` (too few incidents, or a few grave ones decide).",
+        null=True,
+        alias="harm_word",
+    ),
+)
+"""Columns that stand in tables and layers of areas where offences have weights."""
+
+
+def with_harm_columns(table: Table) -> Table:
+    """Return a contract of areas with the columns of harm, before those that state what is not offered."""
+    at = table.names.index("not_offered")
+    return replace(table, columns=(*table.columns[:at], *HARM_COLUMNS, *table.columns[at:]))
+
 
 HARM_HOTSPOTS = Table(
     "harm_hotspots",

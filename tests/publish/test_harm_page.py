@@ -10,7 +10,10 @@ import pandas as pd
 import pytest
 
 from pipeline.detect.harm import area_table, offence_table
+from pipeline.publish.exports import released_frames, tables_of
+from pipeline.publish.exports.description import describe
 from pipeline.publish.exports.layers import layers_of
+from pipeline.publish.exports.workbook import workbook_of
 from pipeline.publish.map.overlays import overlay_fields
 from pipeline.publish.pages.harm import PAGE, harm_html, write_harm
 from pipeline.release.patterns import Patterns
@@ -64,6 +67,28 @@ def text_of(html: str) -> str:
 @pytest.fixture(scope="module")
 def released() -> Released:
     return with_harm(fixture.hostile_city(audience="internal"))
+
+
+def test_counts_and_layers_have_harm_beside_incidents_in_internal_alone(released: Released) -> None:
+    info = released.info
+    tables = {table.contract.name: table for table in tables_of(released)}
+    counts = tables["area_counts"].frame
+    whole = counts[(counts["category"] == "all") & (counts["area_code"] == info.region_code)].set_index("period")
+    assert list(counts.columns) == tables["area_counts"].contract.names
+    # 100 of weight 1 and 10 of weight 90 after 40 of weight 1.
+    latest = whole.loc[info.headline.id]
+    assert latest[["harm", "harm_change_pct", "harm_change_word"]].tolist() == [1000, 2400, "higher"]
+    assert (whole.loc[info.earlier.id, "harm"], whole["harm"].notna().sum()) == (40, 2)
+    assert counts.loc[counts["category"] != "all", "harm"].isna().all()
+    boroughs = {layer.name: layer.frame for layer in layers_of(released)}["boroughs"].set_index("area_code")
+    assert sorted(boroughs["harm"].dropna()) == [0] * (len(boroughs) - 1) + [1000]
+    assert set(boroughs["harm_change_word"]) == {"higher", "too few"}
+    sheets = workbook_of(released, describe(released)).sheets
+    heads = [column.title for sheet in sheets for column in sheet.columns]
+    assert any(head.startswith("Harm (weights") for head in heads)
+    partner = dataclasses.replace(fixture.city(audience="partner"), patterns=released.patterns)
+    frames = released_frames(partner)
+    assert not [name for table in ("area_counts", "boroughs", "wards") for name in frames[table] if "harm" in name]
 
 
 def test_the_page_says_what_the_tables_hold(released: Released) -> None:

@@ -18,6 +18,7 @@ from pipeline.publish.exports.gemini import gemini_xml, qgis_metadata
 from pipeline.publish.exports.geojson import geojson_text
 from pipeline.publish.exports.geopackage import GeoPackageExtras, MetadataDocument, geopackage_bytes
 from pipeline.publish.exports.geoparquet import flatgeobuf_bytes, geoparquet_bytes
+from pipeline.publish.exports.harm_columns import with_harm
 from pipeline.publish.exports.layers import Layer, layers_of
 from pipeline.publish.exports.qgis_styles import rate_limits, styles_of
 from pipeline.publish.exports.workbook import workbook_of
@@ -25,7 +26,7 @@ from pipeline.publish.exports.workbook_ods import ods_bytes
 from pipeline.publish.exports.workbook_xlsx import xlsx_bytes
 from pipeline.release.released import Released
 from pipeline.storage.files import write_bytes, write_json, write_text
-from pipeline.tables import AREA_COUNTS, CIRCUMSTANCES, Level, Table
+from pipeline.tables import AREA_COUNTS, CIRCUMSTANCES, Level, Table, with_harm_columns
 
 __all__ = [
     "ReleasedTable",
@@ -112,7 +113,9 @@ class ReleasedTable:
 
 def tables_of(released: Released) -> list[ReleasedTable]:
     """Return the tables of a release that are no layers; levels have the names that files give them."""
-    tables = [(AREA_COUNTS, released.counts, "counts by area, period and category")]
+    counts = with_harm(released.counts, released)
+    contract = with_harm_columns(AREA_COUNTS) if "harm" in counts else AREA_COUNTS
+    tables = [(contract, counts, "counts by area, period and category")]
     if len(released.circumstances):
         tables.append(
             (CIRCUMSTANCES.described(variables=variable_list()), released.circumstances, "when, where and how")

@@ -84,6 +84,7 @@ def _quoted(text: str) -> str:
 _CHOICES = {
     "change_word": "|".join(ChangeWord),
     "change_vs_region": "|".join(ChangeWord),
+    "harm_change_word": "|".join(ChangeWord),
     "reliability": "|".join(word for word in Reliability if word),
     "funnel_class": "|".join(FunnelClass),
     "moran_class": "HH|LL|HL|LH|ns",

@@ -10,7 +10,9 @@ import pyarrow as pa
 import shapely
 from numpy.typing import NDArray
 
+from pipeline.domain.categories import ROOT
 from pipeline.publish.cluster_circles import cluster_layer
+from pipeline.publish.exports.harm_columns import harm_by_area
 from pipeline.release.released import PeriodInfo, Released
 from pipeline.tables import (
     ANALYSIS_CELLS,
@@ -29,9 +31,20 @@ from pipeline.tables import (
     Kind,
     Level,
     Table,
+    with_harm_columns,
 )
 
-__all__ = ["Field", "Layer", "area_layer", "arrow_table", "layer_levels", "layers_of", "period_in_layer", "polygons"]
+__all__ = [
+    "Field",
+    "Layer",
+    "area_contract",
+    "area_layer",
+    "arrow_table",
+    "layer_levels",
+    "layers_of",
+    "period_in_layer",
+    "polygons",
+]
 
 
 # Tables of the layers: the headline period as one row per area, hotspots and density bands. Every writer takes its
@@ -71,6 +84,14 @@ def period_in_layer(released: Released, *, level: str, category: str) -> PeriodI
     return info.long_windows[-1] if long and info.long_windows else info.headline
 
 
+def area_contract(released: Released, level: str) -> Table:
+    """Return the contract of a layer of areas: with harm where the release has it and gives all incidents together."""
+    if level == Level.WARD_GROUP:
+        return GROUP_LAYER
+    has_harm = harm_by_area(released) is not None and released.info.main_category == ROOT
+    return with_harm_columns(AREA_LAYER) if has_harm else AREA_LAYER
+
+
 def area_layer(released: Released, *, level: str) -> gpd.GeoDataFrame:
     """Return one level with the figures of the headline period, in the working system, sorted by code.
 
@@ -102,7 +123,9 @@ def area_layer(released: Released, *, level: str) -> gpd.GeoDataFrame:
             "complete": window.complete,
         }
     )
-    table = GROUP_LAYER if level == Level.WARD_GROUP else AREA_LAYER
+    table = area_contract(released, level)
+    if (harm := harm_by_area(released)) is not None and released.info.main_category == ROOT:
+        rows = rows.join(harm)
     if level == Level.WARD_GROUP:
         out["ward_codes"] = [";".join(released.info.ward_groups[code]) for code in out["area_code"]]
     for column in (name for name in table.names if name not in out):  # what is left are the figures of the period
@@ -223,7 +246,7 @@ def layers_of(released: Released) -> tuple[Layer, ...]:
         *(
             (
                 name,
-                GROUP_LAYER if level == Level.WARD_GROUP else AREA_LAYER,
+                area_contract(released, level),
                 area_layer(released, level=level),
                 info.level_labels.get(level, (level, f"{level}s"))[1],
             )

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from pipeline.domain.categories import ROOT
 from pipeline.publish.exports.description import Description
+from pipeline.publish.exports.harm_columns import with_harm
 from pipeline.publish.exports.layers import period_in_layer
 from pipeline.publish.words import (
     area_words,
@@ -234,6 +235,7 @@ def _given(released: Released, level: Level) -> Sequence[CategoryInfo]:
 def _areas(released: Released, rows: pd.DataFrame, *, name: str, what: str, over_time: bool) -> Sheet:
     """Lay out rows of AREA_COUNTS."""
     info = released.info
+    rows = rows if over_time else with_harm(rows, released)
     order = {category.id: number for number, category in enumerate(info.categories)}
     labels = {category.id: category.label for category in info.categories}
     levels = {level: number for number, level in enumerate((Level.REGION, Level.FOURTH, Level.THIRD))}
@@ -261,6 +263,9 @@ def _areas(released: Released, rows: pd.DataFrame, *, name: str, what: str, over
     table.words(say("workbook.column.reliability"), "reliability", blank=say("workbook.sound"))
     table.words(table.noted("change", say("workbook.column.change")), "change_word")
     table.numbers(say("workbook.column.change_pct"), "change_pct", "rate")
+    if "harm" in rows and rows["harm"].notna().any():
+        table.numbers(say("workbook.column.harm"), "harm", "rate")
+        table.numbers(say("workbook.column.harm_change"), "harm_change_pct", "rate")
     if _with_outcomes(released):
         table.numbers(table.noted("outcome", say("workbook.column.outcome_low")), "outcome_low", "share")
         table.numbers(say("workbook.column.outcome_high"), "outcome_high", "share")

@@ -9,13 +9,14 @@ from urllib.parse import quote
 
 from pipeline.aggregate.circumstances import variable_list
 from pipeline.publish import page, words
+from pipeline.publish.exports.harm_columns import harm_by_area
+from pipeline.publish.exports.layers import area_contract
 from pipeline.publish.words import say
 from pipeline.release.released import Released
 from pipeline.tables import Level
 from pipeline.tables.outputs import (
     ANALYSIS_CELLS,
     AREA_COUNTS,
-    AREA_LAYER,
     CIRCUMSTANCES,
     DENSITY_CATEGORY_LAYER,
     DENSITY_LAYER,
@@ -28,6 +29,7 @@ from pipeline.tables.outputs import (
     RISK_BANDS,
     SCAN_CLUSTERS,
     STATES_NOTE,
+    with_harm_columns,
 )
 from pipeline.tables.table import Table
 
@@ -201,9 +203,9 @@ def write_readme(released: Released, folder: Path) -> None:
     files = files_of(folder, readme=True)
     present = {path for f in files for path in f.paths}
     tables = [
-        ("area_counts.csv", AREA_COUNTS),
+        ("area_counts.csv", with_harm_columns(AREA_COUNTS) if harm_by_area(released) is not None else AREA_COUNTS),
         ("circumstances.csv", CIRCUMSTANCES.described(variables=variable_list())),
-        ("boroughs.geojson", AREA_LAYER),
+        ("boroughs.geojson", area_contract(released, Level.BOROUGH)),
         ("hotspots.geojson", HOTSPOT_LAYER),
         ("density.geojson", DENSITY_LAYER),
         ("hotspots_by_category.geojson", HOTSPOT_CATEGORY_LAYER),
