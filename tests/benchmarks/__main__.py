@@ -1,4 +1,4 @@
-"""Measure a run against an analyst's script: python -m tests.benchmarks --rows 100000 --variant snapped."""
+"""Measure a run against two scripts: python -m tests.benchmarks --rows 100000 --variant snapped."""
 
 import sys
 from pathlib import Path
@@ -16,13 +16,16 @@ def main(
     variant: Annotated[list[str] | None, typer.Option(help="distinct or snapped; may be repeated.")] = None,
     folder: Annotated[Path, typer.Option(help="Where to work; needs room for the incidents.")] = Path("outputs/.bench"),
     out: Annotated[Path | None, typer.Option(help="Write the measurements as JSON too.")] = None,
-    baseline: Annotated[bool, typer.Option(help="Run the analyst's own script beside it.")] = True,
+    baseline: Annotated[bool, typer.Option(help="Run the plain script beside it.")] = True,
+    strong: Annotated[bool, typer.Option(help="Run the strong script beside it.")] = True,
     engine: Annotated[str, typer.Option(help="local or dask.")] = "local",
     files: Annotated[int, typer.Option(min=1, help="Files the incidents come in.")] = 1,
-    seconds: Annotated[float, typer.Option(min=1, help="Longest that the script may run.")] = 900.0,
-    density_seconds: Annotated[float, typer.Option(min=1, help="After which its density is extrapolated.")] = 120.0,
+    seconds: Annotated[float, typer.Option(min=1, help="Longest that a script may run.")] = 900.0,
+    density_seconds: Annotated[
+        float, typer.Option(min=1, help="Of the plain script; then it is extrapolated.")
+    ] = 120.0,
 ) -> None:
-    """Measure a run against the script an analyst would write, stage by stage, on this machine."""
+    """Measure a run against the plain and the strong script of an analyst, stage by stage, on this machine."""
     try:
         bench(
             rows=rows or [10_000, 100_000],
@@ -31,6 +34,7 @@ def main(
             folder=folder,
             out=out,
             baseline=baseline,
+            strong=strong,
             engine=engine,
             files=files,
             seconds=seconds,

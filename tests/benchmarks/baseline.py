@@ -1,4 +1,4 @@
-"""What an analyst would write, step by step: python -m tests.benchmarks.baseline LOG CSV AREAS OUT GB SECONDS.
+"""What most analysts would write, step by step: python -m tests.benchmarks.baseline LOG CSV AREAS OUT GB SECONDS.
 
 pandas reads the file, geopandas finds wards and boroughs, folium draws the choropleth, scikit-learn does the clusters
 and the density: with the library's own kernel, as most scripts have it, and with a compact one, which is much faster
@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.measuring import Measured, Stopwatch, cpu_now, peak_mb_now
-from tests.benchmarks.settings import COMPACT, EPS_M, KDE_BANDWIDTH_M, min_samples
+from tests.benchmarks.settings import CELL_M, COMPACT, EPS_M, KDE_BANDWIDTH_M, min_samples
 
 __all__ = ["main"]
 
-CELL_M = 100.0
 GAUSSIAN_M = KDE_BANDWIDTH_M / 7**0.5  # the library's own kernel, as wide as a quartic of that radius
 CELLS_AT_ONCE = 50  # ten million points make a cell take half a second
 

@@ -1,4 +1,4 @@
-"""What `hotspots bench` does."""
+"""What `python -m tests.benchmarks` does."""
 
 import sys
 from collections.abc import Sequence
@@ -21,6 +21,7 @@ def bench(
     folder: Path,
     out: Path | None = None,
     baseline: bool = True,
+    strong: bool = True,
     engine: str = "local",
     files: int = 1,
     seconds: float = 900.0,
@@ -58,6 +59,7 @@ def bench(
                 engine=engine,
                 files=files,
                 baseline=baseline,
+                strong=strong,
                 limits=Limits(seconds, memory_gb),
                 density_seconds=density_seconds,
                 memory_limit_mb=memory_limit_mb,

@@ -6,21 +6,24 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.measuring import Measured, Stopwatch, cpu_now
+from tests.benchmarks.settings import METHOD
 
 __all__ = ["main"]
 
 
 def main(log: Path, config: Path) -> None:
-    """Run everything once with every stage timed, and the release audit on its own."""
+    """Run everything once with every stage timed, and methods and the audit on their own."""
     watch = Stopwatch(log)
     with watch.step("start"):
         from pipeline.stages import Stage
         from pipeline.stages.runner import run
-    audit = _Audit()
+    audit, methods = _Audit(), _Methods()
     plain = Stage.run
 
     def timed(self: Any, context: Any) -> None:
         with watch.step(self.name):
+            if self.name == "detect":
+                methods.lay()
             plain(self, context)
             audit.lay()
 
@@ -29,9 +32,33 @@ def main(log: Path, config: Path) -> None:
     audit.lay()
     run(config, progress=lambda _label, _done, _total: None, force=True)
     watch.add(Measured("audit", audit.wall, audit.cpu, 0.0))
+    for name, cpu in sorted(methods.cpu.items()):
+        watch.add(Measured(f"{METHOD}{name}", 0.0, cpu, 0.0))
     stage.run = plain
     with watch.step("rerun"):
         run(config, progress=lambda _label, _done, _total: None)
+
+
+class _Methods:
+    """Adds up what each method of detection takes; it is inside the stage `detect`, and given on its own."""
+
+    def __init__(self) -> None:
+        self.cpu: dict[str, float] = {}
+
+    def lay(self) -> None:
+        """Time every call of a method by the stage."""
+        from pipeline.stages import detect
+
+        find = detect._find
+
+        def timed(method: Any, data: Any) -> Any:
+            began = cpu_now()
+            try:
+                return find(method, data)
+            finally:
+                self.cpu[method.name] = self.cpu.get(method.name, 0.0) + cpu_now() - began
+
+        detect._find = timed
 
 
 class _Audit:

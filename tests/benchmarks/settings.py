@@ -6,9 +6,11 @@ from typing import Any
 
 import yaml
 
-__all__ = ["COMPACT", "EPS_M", "KDE_BANDWIDTH_M", "min_samples", "write_settings"]
+__all__ = ["CELL_M", "COMPACT", "EPS_M", "KDE_BANDWIDTH_M", "METHOD", "min_samples", "write_settings"]
 
 COMPACT = "density, compact kernel"
+METHOD = "method "  # before the name of a method of detection, where it is measured on its own
+CELL_M = 100.0
 EPS_M = 200.0
 KDE_BANDWIDTH_M = 800.0
 _ROWS_PER_SAMPLE = 5000

@@ -1,4 +1,4 @@
-"""One trial: incidents made, the pipeline run on them, the analyst's script run on them, everything measured."""
+"""One trial: incidents made, the pipeline and the two scripts run on them, everything measured."""
 
 import platform
 import shutil
@@ -25,8 +25,8 @@ class Trial:
         What was run.
     bytes_read
         Size of the incidents, in bytes.
-    product, baseline
-        Steps of the pipeline and of the analyst's script; the latter is empty where it was not asked for.
+    product, baseline, strong
+        Steps of the pipeline, of the plain script and of the strong one; a script that was not asked for has none.
     machine
         Where.
     """
@@ -39,6 +39,7 @@ class Trial:
     product: tuple[Measured, ...]
     baseline: tuple[Measured, ...]
     machine: dict[str, Any]
+    strong: tuple[Measured, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -54,12 +55,13 @@ def run_trial(
     engine: str = "local",
     files: int = 1,
     baseline: bool = True,
+    strong: bool = True,
     limits: Limits | None = None,
     density_seconds: float = 120.0,
     memory_limit_mb: int = 1500,
     keep: bool = False,
 ) -> Trial:
-    """Make incidents and measure both sides on them, one after the other, each in a process of its own.
+    """Make incidents and measure all sides on them, one after the other, each in a process of its own.
 
     Parameters
     ----------
@@ -69,12 +71,12 @@ def run_trial(
         As for `write_incidents`.
     engine
         `local` or `dask`.
-    baseline
-        Whether to run the analyst's script too.
+    baseline, strong
+        Whether to run the plain script and the strong one too.
     limits
-        What the script may use; the pipeline may run for an hour.
+        What a script may use; the pipeline may run for an hour.
     density_seconds
-        How long the script's density may take before it is extrapolated.
+        How long the plain script's density may take before it is extrapolated.
     memory_limit_mb
         What DuckDB may use before it spills.
     keep
@@ -90,11 +92,15 @@ def run_trial(
     write_settings(config, incidents=paths, areas=areas, rows=rows, engine=engine, memory_limit_mb=memory_limit_mb)
     patient = Limits(max(limits.seconds, _PATIENCE_S), limits.memory_gb)
     ours = measure("tests.benchmarks.product", [str(config)], log=folder / "product.log", limits=patient)
-    theirs: list[Measured] = []
+    plain: list[Measured] = []
+    anchor: list[Measured] = []
+    arguments = ["|".join(map(str, paths)), str(areas), str(folder), str(limits.memory_gb)]
+    if strong:
+        anchor = measure("tests.benchmarks.strong", arguments, log=folder / "strong.log", limits=limits)
     if baseline:
-        arguments = ["|".join(map(str, paths)), str(areas), str(folder), str(limits.memory_gb), str(density_seconds)]
-        theirs = measure("tests.benchmarks.baseline", arguments, log=folder / "baseline.log", limits=limits)
+        arguments.append(str(density_seconds))
+        plain = measure("tests.benchmarks.baseline", arguments, log=folder / "baseline.log", limits=limits)
     if not keep:
         shutil.rmtree(folder)
     machine = {"cores": os.cpu_count(), "system": platform.system(), "python": platform.python_version()}
-    return Trial(rows, variant, engine, files, size, tuple(ours), tuple(theirs), machine)
+    return Trial(rows, variant, engine, files, size, tuple(ours), tuple(plain), machine, tuple(anchor))
