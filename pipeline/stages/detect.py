@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import pandas as pd
@@ -169,7 +169,10 @@ def _load(context: Context, window: Windows, *, needs: frozenset[Need]) -> Detec
         weights=weights,
         labels={c["id"]: c["label"] for c in read_json(context.work("ingest.json"))["categories"]},
         month_counts=month_counts if internal else None,
-        described=partial(_described, context, locations, outside) if internal and len(locations) else None,
+        # Several methods ask for the same window, and reading it takes as long as they do.
+        described=lru_cache(maxsize=1)(partial(_described, context, locations, outside))
+        if internal and len(locations)
+        else None,
     )
     return data
 

@@ -111,18 +111,15 @@ def hotspot_facts(
         made.append(_tested(ids, Question(name), named, *_crossed(hotspot, at, codes, len(named), ids)))
 
     # An incident may be in several categories, and counts in each, or in none: shares need not add up to the whole.
-    for_each = incidents["categories"].fillna("").str.split(";")
-    row = np.repeat(np.arange(len(incidents)), for_each.str.len())
-    codes, categories = pd.factorize(for_each.explode().to_numpy(dtype=object), sort=True)
-    within_shape = np.zeros((len(ids), len(categories)), dtype=np.int64)
-    for k in range(len(ids)):
-        mine = np.zeros(len(incidents), dtype=bool)
-        mine[at[hotspot == k]] = True
-        within_shape[k] = np.bincount(codes[mine[row]], minlength=len(categories))
-    whole = np.bincount(codes, minlength=len(categories))
+    # Millions of rows have a handful of different sets: each is split once.
+    codes, sets = pd.factorize(incidents["categories"].fillna(""))
+    split = [str(text).split(";") for text in sets]
+    categories = sorted({category for listed in split for category in listed})
+    held = np.array([[listed.count(category) for category in categories] for listed in split], dtype=np.int64)
+    held = held.reshape(len(sets), len(categories))
+    here, whole = (counts @ held for counts in _crossed(hotspot, at, codes, len(sets), ids))
     sizes = np.bincount(hotspot, minlength=len(ids)), len(incidents)
-    named = [str(category) for category in categories]
-    made.append(_tested(ids, Question.CATEGORY, named, within_shape, whole, sizes=sizes))
+    made.append(_tested(ids, Question.CATEGORY, categories, here, whole, sizes=sizes))
     made[-1] = made[-1][made[-1]["answer"] != ""]
 
     made += _over_time(ids, shapes, months, comparison, rules or ChangeRules())
