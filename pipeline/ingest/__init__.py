@@ -4,7 +4,7 @@
 combines wards, boroughs and the region in one table; `quality` does the row accounting.
 """
 
-from pipeline.ingest.area_lookup import AreaLookup, save_index
+from pipeline.ingest.area_lookup import AreaLookup, load_index, save_index
 from pipeline.ingest.areas import (
     LOOKUP_COLUMNS,
     AreaSet,
@@ -50,6 +50,7 @@ from pipeline.ingest.incidents.read import (
 from pipeline.ingest.incidents.repeated_ids import Part, RepeatedId, Settled, SourceRules, settle
 from pipeline.ingest.offence_weights import read_weights
 from pipeline.ingest.postcodes import (
+    load_postcodes,
     postcode_texts,
     read_postcodes,
     require_postcode_columns,
@@ -99,6 +100,8 @@ __all__ = [
     "incidents_by_borough",
     "incidents_quality",
     "listed_categories",
+    "load_index",
+    "load_postcodes",
     "local_time",
     "looks_snapped",
     "merge_published",

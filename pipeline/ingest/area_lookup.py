@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pipeline.geography.areas import AreaIndex, LocateResult
 from pipeline.ingest.postcodes import Postcodes, load_postcodes
 
-__all__ = ["AreaLookup", "BoroughNames", "Bounds", "WardNames", "save_index"]
+__all__ = ["AreaLookup", "BoroughNames", "Bounds", "WardNames", "load_index", "save_index"]
 
 Bounds = tuple[float, float, float, float]
 Points = NDArray[np.float64]
@@ -76,7 +76,7 @@ class AreaLookup:
         result
             Positions in `ward_codes` (-1 for none), and which points were assigned to the nearest ward.
         """
-        index = self.index if isinstance(self.index, AreaIndex) else _load_index(self.index, self.key)
+        index = self.index if isinstance(self.index, AreaIndex) else load_index(self.index, self.key)
         return index.locate(xy)
 
 
@@ -88,9 +88,9 @@ def save_index(path: Path, index: AreaIndex) -> None:
 
 
 @lru_cache(maxsize=1)
-def _load_index(path: Path, key: str) -> AreaIndex:  # noqa: ARG001 the key tells indexes of one path apart
+def load_index(path: Path, key: str) -> AreaIndex:  # noqa: ARG001 the key tells indexes of one path apart
     """Load the index once in each process: a worker reads many files, most of them smaller than the index."""
-    with np.load(path, allow_pickle=False) as arrays:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
         return AreaIndex.from_arrays(arrays)
 
 

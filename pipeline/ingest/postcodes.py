@@ -172,7 +172,7 @@ def _form(text: str) -> int:
 @lru_cache(maxsize=1)
 def load_postcodes(path: Path, key: str) -> Postcodes:  # noqa: ARG001 the key tells lookups of one path apart
     """Load a stored lookup, once in each process."""
-    with np.load(path, allow_pickle=False) as arrays:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
         return Postcodes(arrays["keys"], arrays["xy"], arrays["ended"])
 
 

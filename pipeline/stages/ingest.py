@@ -4,10 +4,11 @@ import dataclasses
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
+from zipfile import BadZipFile
 
 import pandas as pd
 
@@ -16,7 +17,7 @@ from pipeline.config.section import listed
 from pipeline.domain.categories import ROOT
 from pipeline.domain.levels import level_words
 from pipeline.domain.periods import Period
-from pipeline.errors import InputError
+from pipeline.errors import HotspotsError, InputError
 from pipeline.geography.areas import AreaIndex
 from pipeline.geography.levels_above import LevelsAbove
 from pipeline.geography.projection import working_crs
@@ -35,6 +36,8 @@ from pipeline.ingest import (
     first_day,
     incidents_by_borough,
     listed_categories,
+    load_index,
+    load_postcodes,
     local_time,
     merge_published,
     merged_faults,
@@ -120,19 +123,8 @@ def _areas(context: Context) -> tuple[AreaSet, str]:
     by_points = () if config.published_counts else (_INDEX, *((_POSTCODES,) if config.geocode.postcodes else ()))
     above = (_ABOVE,) if Level.THIRD in config.areas.by_level() else ()
     kept = ("boundaries.parquet", "areas.json", _PEOPLE, *by_points, *above)
-    before = context.last / "work" if context.last else None
-    if before and all((before / name).is_file() for name in kept):
-        record = read_json(before / "areas.json")
-        if record["key"] == key:
-            for name in kept:
-                link_tree(before / name, context.work(name))
-            context.counters["boundaries_taken_over"] = True
-            context.choices |= record["choices"]
-            table = read_table(context.work("boundaries.parquet"), AREAS, crs=config.crs.working)
-            people, report = pd.read_parquet(context.work(_PEOPLE)), record["report"]
-            higher = read_table(context.work(_ABOVE), AREAS, crs=config.crs.working) if above else None
-            levels = None if higher is None else LevelsAbove(higher, report["levels_inside"])
-            return AreaSet(table, people, report, levels), key
+    if (taken := _areas_of_last_run(context, key, kept)) is not None:
+        return taken, key
 
     areas = read_areas(
         config.areas,
@@ -164,6 +156,36 @@ def _areas(context: Context) -> tuple[AreaSet, str]:
     context.counters["boundaries_taken_over"] = False
     write_json(context.work("areas.json"), {"key": key, "choices": choices, "report": areas.report})
     return areas, key
+
+
+def _areas_of_last_run(context: Context, key: str, kept: Sequence[str]) -> AreaSet | None:
+    """Take over boundaries, residents and their index from the last run; None where they are others or damaged."""
+    before = context.last / "work" if context.last else None
+    if before is None or not all((before / name).is_file() for name in kept):
+        return None
+    crs = context.config.crs.working
+    try:
+        record = read_json(before / "areas.json")
+        if record["key"] != key:
+            return None
+        table = read_table(before / "boundaries.parquet", AREAS, crs=crs)
+        people, report = pd.read_parquet(before / _PEOPLE), record["report"]
+        higher = read_table(before / _ABOVE, AREAS, crs=crs) if _ABOVE in kept else None
+        if _INDEX in kept:
+            load_index(before / _INDEX, key)
+        if _POSTCODES in kept:
+            load_postcodes(before / _POSTCODES, key)
+        choices = record["choices"]
+        areas = AreaSet(table, people, report, None if higher is None else LevelsAbove(higher, report["levels_inside"]))
+    except (HotspotsError, OSError, EOFError, KeyError, ValueError, BadZipFile):
+        # All of it is made from the inputs, so a damaged copy is made again. Nothing is linked before all is read:
+        # a file that is written anew must not be the last run's own.
+        return None
+    for name in kept:
+        link_tree(before / name, context.work(name))
+    context.counters["boundaries_taken_over"] = True
+    context.choices |= choices
+    return areas
 
 
 def _postcodes(context: Context, areas: AreaSet) -> dict[str, Any]:

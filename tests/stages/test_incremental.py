@@ -1,6 +1,8 @@
 """What a second run does again, and what it takes over: told by the manifest's counters, never by a clock."""
 
+import errno
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from pipeline.errors import EngineError, InputError
 from pipeline.stages.runner import run
 from tests.kit.city import HEADER, LIGHT, X0, Y0, city_rows, write_city
+from tests.kit.faults import whole
 
 pytestmark = pytest.mark.slow
 
@@ -106,8 +110,6 @@ def test_a_file_that_was_only_touched_is_known_by_its_content(config: Path) -> N
 
 
 def test_a_damaged_count_of_the_last_run_is_named_and_force_mends_it(config: Path) -> None:
-    from pipeline.errors import InputError
-
     run(config, progress=quiet)
     (kept,) = (config.parent / "outputs" / "city" / "work" / "counts").glob("*2024-05*")
     (kept / "facets.parquet").write_bytes(b"PAR1 nothing of the kind")
@@ -117,6 +119,46 @@ def test_a_damaged_count_of_the_last_run_is_named_and_force_mends_it(config: Pat
     with pytest.raises(InputError, match=r"cannot be read back.*--force"):
         run(config, progress=quiet)
     assert run(config, progress=quiet, force=True).ran[0] == "ingest"
+
+
+@pytest.mark.parametrize("damage", ["boundaries.parquet", "areas.index.npz", "another version"])
+def test_damaged_or_other_boundaries_of_the_last_run_are_made_again(config: Path, damage: str) -> None:
+    run(config, progress=quiet)
+    city = config.parent / "outputs" / "city"
+    index = (city / "work" / "areas.index.npz").read_bytes()
+    record = city / "work" / "areas.json"
+    if damage == "another version":
+        record.write_text(re.sub('"key": "[^"]*"', '"key": "0"', record.read_text("utf-8")), encoding="utf-8")
+    else:
+        (city / "work" / damage).write_bytes((city / "work" / damage).read_bytes()[:-100])
+    extract = config.parent / "extract-2024-06.csv"
+    extract.write_text("\n".join(extract.read_text("utf-8").splitlines()[:-1]) + "\n", encoding="utf-8")
+    outcome = run(config, progress=quiet)
+    assert counters(outcome.manifest)["boundaries_taken_over"] is False
+    assert counters(outcome.manifest)["files_read"] == 1
+    assert (city / "work" / "areas.index.npz").read_bytes() == index
+
+
+def test_a_disk_that_fills_in_a_spill_leaves_the_last_outputs_whole(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(config, progress=quiet)
+    outputs = config.parent / "outputs"
+    before = whole(outputs / "city")
+    extract = config.parent / "extract-2024-07.csv"
+    extract.write_text("\n".join(extract.read_text("utf-8").splitlines()[:-1]) + "\n", encoding="utf-8")
+
+    def full(*_parts: object, **_settings: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("pipeline.stages.aggregate.merge_locations", full)
+    with pytest.raises(EngineError, match="the counts while they were merged") as said:
+        run(config, progress=quiet)
+    monkeypatch.undo()
+    assert "free disk space beside the outputs" in str(said.value)
+    assert whole(outputs / "city") == before
+    assert {path.name for path in outputs.iterdir()} <= {".city.failed", ".ledger", ".salt", "city"}
+    assert run(config, progress=quiet).ran[0] == "ingest"
 
 
 def test_a_run_with_nothing_to_do_loads_no_heavy_library(config: Path) -> None:
