@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import Bounds, LinearConstraint, milp
-from scipy.sparse import coo_array, csc_array, csr_array
+from scipy.sparse import csc_array, csr_array
 from scipy.sparse.csgraph import connected_components
 
 __all__ = ["values_left"]
@@ -104,11 +104,8 @@ class _Block:
                 return np.asarray(found.x, dtype=np.float64)
         return None
 
-    def table(self, cost: FloatArray) -> FloatArray | None:
-        """Return a table of whole numbers where the cost is least; None where the solver's is not whole."""
-        found = self.optimum(cost)
-        if found is None:
-            return None
+    def whole(self, found: FloatArray) -> FloatArray | None:
+        """Return a solver's table rounded to whole numbers; None where that does not satisfy the rows."""
         whole = np.round(found)
         sums = self.matrix @ whole
         inside = np.all(whole >= 0) and np.all(whole <= self.upper)
@@ -124,17 +121,18 @@ def _block_values(block: _Block, *, wanted: BoolArray) -> IntArray:
     n, step = wanted.size, block.step
     ends = np.zeros((2, n))
     ends[1] = step - 1
-    feasible = False
+    least = block.optimum(wanted.astype(np.float64))
+    if least is None:  # rows that contradict one another tell a reader nothing right
+        return np.full(n, step, dtype=np.int64)
+    settled = _in_tables(block, least, wanted=wanted)
+    settled[0] |= np.abs(least) < TOLERANCE
     for side, (sign, goal) in enumerate(((1.0, 0.0), (-1.0, float(step - 1)))):
-        open_ = wanted & ~_tops(block, wanted=wanted) if side else wanted.copy()
+        open_ = wanted & ~settled[side]
         many = True
         while open_.any():
             # Once a programme over all that are left settles few of them, one for each of these is faster.
             mine = open_.copy() if many else np.arange(n) == np.argmax(open_)
             found = block.optimum(sign * mine.astype(np.float64))
-            if found is None and not feasible:  # rows that contradict one another tell a reader nothing right
-                return np.full(n, step, dtype=np.int64)
-            feasible = True
             reached = open_ & (np.abs(found - goal) < TOLERANCE) if found is not None else np.zeros(n, dtype=bool)
             open_ &= ~reached
             if many:
@@ -157,17 +155,23 @@ AVOIDED = 20.0
 """Cost of what was in the way in an earlier table, against 1 for everything else: it is then at its floor if it can."""
 
 
-def _tops(block: _Block, *, wanted: BoolArray) -> BoolArray:
-    """Return which counts are at the top of their step in a table made by hand."""
-    found, cost = np.zeros(wanted.size, dtype=bool), wanted.astype(np.float64)
-    for _ in range(LOW_TABLES):
-        base = block.table(cost)
+def _in_tables(block: _Block, least: FloatArray, *, wanted: BoolArray) -> BoolArray:
+    """Return which counts are at the floor and which at the top of their step in some table, shape (2, n).
+
+    The first table has the least sum of rests, `least`; from it and the next ones counts are raised by hand.
+    """
+    found, cost = np.zeros((2, wanted.size), dtype=bool), wanted.astype(np.float64)
+    base = block.whole(least)
+    for number in range(LOW_TABLES):
+        if number:
+            other = block.optimum(cost)
+            base = None if other is None else block.whole(other)
         if base is None:
             break
-        found |= wanted & (base == block.step - 1)
-        targets = np.flatnonzero(wanted & ~found)
+        found |= wanted & np.array([base == 0, base == block.step - 1])
+        targets = np.flatnonzero(wanted & ~found[1])
         raised, in_the_way = _raised(block, base, targets)
-        found[targets[raised]] = True
+        found[1, targets[raised]] = True
         if raised.all() or not in_the_way.any():
             break
         cost = cost + AVOIDED * in_the_way
@@ -202,13 +206,18 @@ def _raised(block: _Block, base: FloatArray, targets: npt.NDArray[np.intp]) -> t
         for sign in (1, -1)
     )
     size, rows_of = np.diff(matrix.indptr), np.bincount(matrix.indices[matrix.data < 0], minlength=n)
-    sums = matrix @ base
+    sums, by_cell = matrix @ base, csc_array(matrix)
+    start, length = by_cell.indptr.astype(np.int64), np.diff(by_cell.indptr)
     cell, table, amount = targets.astype(np.int64), np.arange(m), block.step - 1 - base[targets]
     raised, lost, in_the_way = np.zeros(m, dtype=bool), np.zeros(m, dtype=bool), np.zeros(n, dtype=bool)
     for _ in range(SWEEPS):
-        change = coo_array(matrix @ csc_array(coo_array((amount, (cell, table)), shape=(n, m))))
-        row, of = (c.astype(np.int64) for c in change.coords)
-        short, over = block.low[row] - sums[row] - change.data, sums[row] + change.data - block.high[row]
+        # The product of the matrix and the tables' changes: in thousands of small ones, sparse arrays take three times
+        # as long to be made as to be multiplied.
+        times = length[cell]
+        at = np.arange(times.sum()) + np.repeat(start[cell] - np.cumsum(times) + times, times)
+        changed = by_cell.data[at] * np.repeat(amount, times)
+        (row, of), change = _summed(by_cell.indices[at].astype(np.int64), np.repeat(table, times), changed, tables=m)
+        short, over = block.low[row] - sums[row] - change, sums[row] + change - block.high[row]
         beyond = base[cell] + amount > block.upper[cell]
         in_the_way[cell[beyond]], lost[table[beyond]] = True, True
         too_short, too_much = (np.bincount(of[side > 0], minlength=m) > 0 for side in (short, over))
@@ -233,6 +242,14 @@ def _raised(block: _Block, base: FloatArray, targets: npt.NDArray[np.intp]) -> t
         table, amount = np.concatenate([table, more[1][last]]), np.concatenate([amount, by[last]])
         kept = ~(raised | lost)[table] & (cell >= 0)
         cell, table, amount = cell[kept], table[kept], amount[kept]
-        summed = coo_array(csc_array(coo_array((amount, (cell, table)), shape=(n, m))))
-        (cell, table), amount = (c.astype(np.int64) for c in summed.coords), summed.data
+        (cell, table), amount = _summed(cell, table, amount, tables=m)
     return raised, in_the_way
+
+
+def _summed(
+    place: IntArray, table: IntArray, amount: FloatArray, *, tables: int
+) -> tuple[tuple[IntArray, IntArray], FloatArray]:
+    """Add up amounts at the same place of the same table, and return places, tables and sums in that order."""
+    key, where = np.unique(place * tables + table, return_inverse=True)
+    sums = np.bincount(where, weights=amount, minlength=key.size)
+    return (key // tables, key % tables), np.asarray(sums, dtype=np.float64)
