@@ -6,8 +6,9 @@ To add one: write a function from `Past` to one score per unit (0 or less where 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import ceil, sqrt
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +17,15 @@ from pipeline.backtest.study import AREAS, CELLS, Past
 from pipeline.backtest.tilings import Tiling
 from pipeline.detect.clusters import auto_min_samples, dbscan
 from pipeline.detect.gistar import gistar
-from pipeline.detect.kde import collapse, kernel_per_m2, reach_m
+from pipeline.detect.kde import LEAST_INSIDE, collapse, kde_grid, kernel_per_m2, mass_inside, reach_m, sample_linear
 from pipeline.geography.grid import Grid
 
 __all__ = ["Chosen", "Method", "kde", "kde_method", "standard_methods", "turned_grids"]
 
 Scores = NDArray[np.float64]
 PER_REACH = 5  # places per reach of the kernel at which density is taken, so that a small bandwidth is no dot map
+EDGE_PARTS = 8  # cells per reach of the kernel at which its mass inside the study area is taken: it varies slowly
+MOST_EDGE_CELLS = 8_000_000  # larger cells where a small kernel meets a large area: 64 MB, and a second of work
 TURNS_DEG = (0.0, 15.0, 30.0, 45.0, 60.0, 75.0)  # a square grid turned by 90 degrees is itself again
 SHIFTS = (0.0, 0.5)  # in sides
 
@@ -135,7 +138,8 @@ def kde(points_m: NDArray[np.float64], tiling: Tiling, *, bandwidth_m: float, ke
 
     Places on a lattice stand for the cell: fine enough for the kernel, and at least one per cell. Only places within
     reach of an incident are visited, whose number does not depend on the study area, and where no kernel reaches the
-    density is exactly 0.
+    density is exactly 0. Where the tiling has an outline, density at each place is divided by the part of the kernel
+    that lies inside it, as on the map (`detect.density.edge: uniform`): otherwise cells at a coast would rank too low.
 
     Returns
     -------
@@ -152,6 +156,7 @@ def kde(points_m: NDArray[np.float64], tiling: Tiling, *, bandwidth_m: float, ke
     reach = reach_m(kernel, bandwidth_m)
     parts = max(1, ceil(tiling.size_m * PER_REACH / reach))
     side, grid = tiling.size_m / parts, tiling.grid
+    ground = None if tiling.outline is None else _mass_inside(tiling.outline, kernel, bandwidth_m)
     # Both lattices divide their cells evenly: parts x parts places in a square about its centre; in a hexagon the
     # centres of hexagons of a whole fraction of its size, in rows of which every other is shifted by half a side.
     if isinstance(grid, Grid):
@@ -174,8 +179,35 @@ def kde(points_m: NDArray[np.float64], tiling: Tiling, *, bandwidth_m: float, ke
                     continue
                 unit = tiling.unit_of(place[near])
                 mass = weight[near] * kernel_per_m2(away[near], kernel=kernel, bandwidth_m=bandwidth_m)
+                if ground is not None:
+                    mass /= ground.at(place[near])
                 total += np.bincount(unit[unit >= 0], mass[unit >= 0], minlength=total.size)
     return np.asarray(total * 1e6 / parts**2 / len(starts), dtype=np.float64)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _MassInside:
+    """The part of a kernel that lies inside the study area, at the middles of cells, shape (rows, cols)."""
+
+    grid: Grid
+    mass: Scores
+
+    def at(self, places_m: NDArray[np.float64]) -> Scores:
+        """Read it at places, shape (n, 2); beyond the cells it is that of the nearest."""
+        west, south, east, north = self.grid.bounds
+        rim = 0.501 * self.grid.cell_m
+        kept = places_m.clip((west + rim, south + rim), (east - rim, north - rim))
+        return np.maximum(sample_linear(self.mass, kept, grid=self.grid), LEAST_INSIDE)
+
+
+@lru_cache(maxsize=8)
+def _mass_inside(outline: Any, kernel: str, bandwidth_m: float) -> _MassInside:
+    """Return the part of a kernel about each place that lies inside an outline."""
+    west, south, east, north = outline.bounds
+    reach = reach_m(kernel, bandwidth_m)
+    cell = max(reach / EDGE_PARTS, sqrt((east - west + 2 * reach) * (north - south + 2 * reach) / MOST_EDGE_CELLS))
+    grid = kde_grid(outline.bounds, bandwidth_m=bandwidth_m, kernel=kernel, cell_m=cell)
+    return _MassInside(grid, mass_inside(grid.fraction(outline), grid=grid, kernel=kernel, bandwidth_m=bandwidth_m))
 
 
 def _count_in(mosaic: str) -> Callable[[Past], Scores]:

@@ -1,6 +1,6 @@
 """Cells over the study area: squares, which may be turned and shifted, and hexagons."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import cos, radians, sin
 from typing import Any, Self
@@ -34,6 +34,8 @@ class Tiling:
         Area of each unit inside the study area, shape (units,).
     turn_deg, about_m
         How far the squares are turned, counter-clockwise, and the point that stays in its place.
+    outline
+        The study area, where the tiling was made from it.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Tiling:
     area_km2: NDArray[np.float64]
     turn_deg: float = 0.0
     about_m: tuple[float, float] = (0.0, 0.0)
+    outline: Any = None
 
     @classmethod
     def of(cls, grid: Grid | HexGrid, inside: ArrayLike, *, name: str = "") -> Self:
@@ -83,13 +86,13 @@ class Tiling:
         grid = Grid(grid.x0 + shift * size_m, grid.y0 + shift * size_m, size_m, grid.rows, grid.cols)
         plain = cls.of(grid, grid.fraction(turned))
         words = f", turned {turn_deg:g}°" * bool(turn_deg) + f", shifted {shift:g}" * bool(shift)
-        return cls(plain.name + words, grid, plain.cell, plain.area_km2, turn_deg, about)
+        return cls(plain.name + words, grid, plain.cell, plain.area_km2, turn_deg, about, outline)
 
     @classmethod
     def hexagons(cls, outline: Any, *, size_m: float) -> Self:
         """Cover a study area with hexagons of `size_m` from side to opposite side; `outline` as for squares."""
         grid = HexGrid.covering(outline.bounds, size_m=size_m)
-        return cls.of(grid, grid.fraction(outline))
+        return replace(cls.of(grid, grid.fraction(outline)), outline=outline)
 
     @property
     def size_m(self) -> float:

@@ -26,7 +26,8 @@ from pipeline.domain.categories import ROOT, having, in_total, outside_total
 from pipeline.domain.levels import level_words
 from pipeline.domain.periods import Span, without_months
 from pipeline.errors import InputError
-from pipeline.geography.areas import StudyArea
+from pipeline.geography.study_area import StudyArea
+from pipeline.ingest import stored_mask
 from pipeline.publish import words
 from pipeline.publish.pages.backtest import backtest_html, backtest_picture, summary
 from pipeline.publish.pages.front_door import front_door
@@ -80,13 +81,14 @@ def run_backtest(config_path: Path) -> tuple[BacktestReport, Path]:
     folder = config_path.resolve().parent / config.run.output_dir / config.run.name
     locations = read_table(folder / "work" / "locations.parquet", LOCATIONS)
     areas = read_table(folder / "work" / "areas.parquet", AREAS, crs=config.crs.working)
+    ground = StudyArea.of(areas, stored_mask(folder / "work" / "mask.parquet"))
     lacking = Span.restored(read_json(folder / "work" / "span.json")).lacking.months
     labels = {c["id"]: c["label"] for c in read_json(folder / "work" / "ingest.json")["categories"]}
     if not in_total(locations["categories"], outside_total(config.categories)).any():
         raise InputError("the run has no points: a backtest ranks places, and published counts have none")
 
     # Compute.
-    studies = _Studies(config, without_months(locations, lacking), areas, frozenset(lacking))
+    studies = _Studies(config, without_months(locations, lacking), ground, frozenset(lacking))
     main = studies.tilings[0]
     tested = [(ROOT, tiling, studies.result(ROOT, tiling)) for tiling in studies.tilings]
     tested += [(c, main, studies.result(c, main)) for c in studies.categories(labels)]
@@ -134,9 +136,8 @@ class _Studies:
 
     config: Config
 
-    def __init__(self, config: Config, locations: pd.DataFrame, areas: Any, lacking: frozenset[int]) -> None:
+    def __init__(self, config: Config, locations: pd.DataFrame, ground: StudyArea, lacking: frozenset[int]) -> None:
         settings = config.backtest
-        ground = StudyArea.of(areas)
         self.config, self.wards = config, ground.wards.reset_index(drop=True)
         self.rows = locations.loc[locations.index.repeat(locations["incidents"].astype(int))]
         self.total = in_total(self.rows["categories"], outside_total(config.categories))

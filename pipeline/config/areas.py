@@ -28,6 +28,7 @@ __all__ = [
     "Crs",
     "Geocode",
     "GivenLevel",
+    "Mask",
     "PopulationFile",
     "PostcodeFile",
     "Region",
@@ -200,6 +201,24 @@ class CodeLookup(Section):
     encoding: str = Field("utf-8", description="Text encoding of the file, for example `latin-1`.")
 
 
+class Mask(Section):
+    """Ground inside the areas that cannot hold incidents, such as water."""
+
+    path: str = Field(
+        description="Map file with outlines: GeoPackage, GeoJSON, Shapefile, geodatabase or another format of map "
+        "layers, also in a zip archive."
+    )
+    layer: str | None = Field(None, description="Layer name, if the file has several.")
+    crs: str | None = Field(
+        None, description="Coordinate system of the file, if the file does not state it or states it wrongly."
+    )
+    shows: Literal["water", "land"] = Field(
+        "water",
+        description="What the outlines show: `water`, or anything else that cannot hold incidents, is taken from the "
+        "areas; of `land` what lies outside is taken.",
+    )
+
+
 def _as_lookup(given: object) -> object:
     """Return the path of a lookup as its settings."""
     return {"path": given} if isinstance(given, str) else given
@@ -231,6 +250,12 @@ class Areas(Section):
         description="Codes of boroughs or wards (of `levels`, the two smallest) that the data does not cover: shown as "
         "not covered, never as zero, and not part of any mean, rate, background or test; incidents in them are counted "
         "only in quality.json. A run reports boroughs with under 5 % of the typical count, which may belong here.",
+    )
+    mask: Mask | None = Field(
+        None,
+        description="Layer of ground inside the areas that cannot hold incidents. It is part of no density, mean, test "
+        "or marked area: incidents per km2 refer to the rest, simulated places lie there, and density is corrected at "
+        "its banks. Which area a point is in, and the map, stay as they are.",
     )
     visitor_areas: tuple[Code, ...] = Field(
         (),

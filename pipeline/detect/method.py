@@ -14,7 +14,7 @@ from pipeline.domain.categories import ROOT, having, in_total, outside_total
 from pipeline.domain.levels import level_words
 from pipeline.domain.periods import Period, Span
 from pipeline.domain.profile_windows import Windows
-from pipeline.geography.areas import StudyArea
+from pipeline.geography.study_area import StudyArea
 from pipeline.tables import Level, Table
 
 __all__ = ["DetectInput", "Findings", "Method", "Need", "Scope"]
@@ -57,7 +57,7 @@ class DetectInput:
     areas
         Table `areas`, every level, outlines in the working system.
     study
-        The part of the areas that the data covers: what every mean, background and test refers to.
+        The ground that can hold incidents of the data: what every mean, background and test refers to.
     locations
         Table `locations`: incidents per place, month and set of categories; no row where the source has no points.
         Rows that count in no total are not among them.
@@ -90,7 +90,7 @@ class DetectInput:
     made
         Tables that the methods before have found in this window, by file name.
     streets
-        Segments of the street layer inside the study area: segment_id, name, geometry, sorted by id. None unless an
+        Segments of the street layer inside the covered areas: segment_id, name, geometry, sorted by id. None unless an
         enabled method needs them.
     span
         First and last day that the data covers, and the months that it lacks.

@@ -204,9 +204,10 @@ def _incidents_over_residents(data: DetectInput) -> Findings:
     if data.bandwidth is None:
         return Findings()
     bandwidth_m = data.bandwidth.bandwidth_m
-    wards = data.study.wards[data.study.wards["population"].notna()]
+    counted = data.study.wards["population"].notna().to_numpy(dtype=bool)
+    wards, land = data.study.wards[counted], data.study.ground[counted]
     # Incidents in wards whose residents are unknown would stand over a base that lacks them: both leave.
-    ground = data.study.outline if len(wards) == len(data.study.wards) else shapely.union_all(wards.geometry.to_numpy())
+    ground = data.study.outline if counted.all() else shapely.union_all(land)
     grid = kde_grid(data.study.outline.bounds, bandwidth_m=bandwidth_m, kernel=settings.kernel, cell_m=settings.cell_m)
     # One kernel, bandwidth, edge and grid for both, so that where risk is even their ratio is even; nothing is known
     # beyond the study area.
@@ -221,7 +222,7 @@ def _incidents_over_residents(data: DetectInput) -> Findings:
     if len(wards) < len(data.study.wards):
         rows = rows[rows["ward_code"].isin(wards["area_code"])]
     xy, weights = places_of(rows, category="all")
-    residents = population_bins(list(wards.geometry), wards["population"].to_numpy(dtype=np.float64), grid=grid)
+    residents = population_bins(list(land), wards["population"].to_numpy(dtype=np.float64), grid=grid)
     found = risk_surface(
         density_from_bins(bin_linear(xy, grid=grid, weights=weights), **options),
         base=density_from_bins(residents, **options),

@@ -48,6 +48,7 @@ from pipeline.ingest.incidents.read import (
     require_selected,
 )
 from pipeline.ingest.incidents.repeated_ids import Part, RepeatedId, Settled, SourceRules, settle
+from pipeline.ingest.mask import require_mask, save_mask, stored_mask
 from pipeline.ingest.offence_weights import read_weights
 from pipeline.ingest.postcodes import (
     load_postcodes,
@@ -128,6 +129,7 @@ __all__ = [
     "require_context",
     "require_incident_columns",
     "require_kept",
+    "require_mask",
     "require_outside",
     "require_postcode_columns",
     "require_postcodes_found",
@@ -136,6 +138,7 @@ __all__ = [
     "require_text_columns",
     "require_total",
     "save_index",
+    "save_mask",
     "scarce_boroughs",
     "settle",
     "settled_cautions",
@@ -143,6 +146,7 @@ __all__ = [
     "small_area_columns",
     "snapped_caution",
     "source_labels",
+    "stored_mask",
     "summed",
     "uncovered_caution",
     "unpacked",

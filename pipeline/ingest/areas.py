@@ -20,9 +20,7 @@ from pipeline.errors import ConfigError, InputError
 from pipeline.geography import projection as crs
 from pipeline.geography.areas import (
     AreaIndex,
-    Coverage,
     check_codes,
-    coverage,
     dissolve,
     level_agreement,
     overlap_km2,
@@ -30,6 +28,7 @@ from pipeline.geography.areas import (
     repair,
 )
 from pipeline.geography.levels_above import LevelsAbove
+from pipeline.geography.study_area import Coverage, coverage, without
 from pipeline.ingest.area_lookup import AreaLookup, BoroughNames
 from pipeline.ingest.formats.files import (
     DEFAULT_LIMITS,
@@ -46,6 +45,7 @@ from pipeline.ingest.formats.files import (
     unpacked,
 )
 from pipeline.ingest.formats.header import Layout, LeftOut, left_out_caution
+from pipeline.ingest.mask import read_mask
 from pipeline.tables import AREAS, Level
 
 __all__ = [
@@ -650,12 +650,15 @@ class AreaSet:
         Polygons repaired, editions, transformations, disagreement between levels (km2), residents matched.
     above
         The third and the fourth level, where there are any.
+    mask
+        Ground that cannot hold incidents, one shape; None where nothing is masked.
     """
 
     table: Any
     denominators: pd.DataFrame
     report: dict[str, Any] = field(default_factory=dict)
     above: LevelsAbove | None = None
+    mask: Any = None
 
     def level(self, name: str) -> Any:
         """Rows of one level."""
@@ -771,18 +774,21 @@ def read_areas(
     shapes = np.concatenate(([shapely.normalize(shapely.union_all(boroughs.shapes))], boroughs.shapes, wards.shapes))
     levels = ["region", *["borough"] * len(boroughs.codes), *["ward"] * len(wards.codes)]
     parent_codes = [None, *[areas.region.code] * len(boroughs.codes), *parents]
-    require_areas(areas, dict(zip(codes, (areas.region.name, *boroughs.names, *wards.names), strict=True)))
+    called = (areas.region.name, *boroughs.names, *wards.names)
+    require_areas(areas, dict(zip(codes, called, strict=True)))
     covers = coverage(codes, levels=levels, parents=parent_codes, not_covered=areas.not_covered)
     if own_boroughs:
         covers = replace(covers, partial=covers.partial & {areas.region.code})
     people = _people(codes, levels, parent_codes, residents, covers=covers)
-    areas_km2 = _ground(codes, levels, parent_codes, shapes, covers=covers)
+    at = slice(1 + len(boroughs.codes), None) if wards.codes else slice(1, None)
+    masked = read_mask(areas.mask, base=base, working=working, areas=shapes[at], names=called[at], limits=limits)
+    areas_km2 = _ground(codes, levels, parent_codes, without(shapes, masked.shape), covers=covers)
     table = AREAS.conform(
         pd.DataFrame(
             {
                 "area_code": codes,
                 "level": levels,
-                "name": (areas.region.name, *boroughs.names, *wards.names),
+                "name": called,
                 "parent_code": parent_codes,
                 "population": [people[c][0] for c in codes],
                 "population_year": [people[c][1] for c in codes],
@@ -809,6 +815,7 @@ def read_areas(
         "repaired": [*(given.repaired if given else ()), *wards.repaired],
         "overlaps": [*(_overlaps(given) if given else ()), *_overlaps(wards)],
         "without_population": sorted(c for c in codes if people[c][0] is None)[:100],
+        "masked": {"km2": masked.km2, "cautions": list(masked.cautions)},
     }  # fmt: skip
     import geopandas as gpd
 
@@ -816,10 +823,10 @@ def read_areas(
     # For an area that is covered in part, the denominator of a single category would include people outside the data;
     # it is dropped here and later summed from the covered areas inside.
     others = residents.others[~residents.others["area_code"].isin(covers.partial)]
-    found = AreaSet(frame, others.reset_index(drop=True), report)
+    found = AreaSet(frame, others.reset_index(drop=True), report, mask=masked.shape)
     if not above:
         return found
-    made, accounts = _levels_above(read, steps, residents, working=working, region=areas.region.code)
+    made, accounts = _levels_above(read, steps, residents, working=working, region=areas.region.code, mask=masked.shape)
     report |= {key: [*report[key], *accounts.pop(key)] for key in ("repaired", "overlaps")}
     report["astray"] = [*report["astray"], *accounts.pop("astray")]
     names = level_ids(areas)
@@ -835,6 +842,7 @@ def _levels_above(
     *,
     working: str,
     region: str,
+    mask: Any,
 ) -> tuple[LevelsAbove, dict[str, Any]]:
     """Return the third and the fourth level, and an account of them as in the report of the areas."""
     import geopandas as gpd
@@ -865,7 +873,7 @@ def _levels_above(
                     "population": [n for n, _ in people],
                     "population_year": [year for _, year in people],
                     "vintage": areas.vintage or None,
-                    "area_km2": shapely.area(areas.shapes) / _M2_PER_KM2,
+                    "area_km2": shapely.area(without(areas.shapes, mask)) / _M2_PER_KM2,
                     "covered": True,
                     "geometry": areas.shapes,
                 }
@@ -905,6 +913,7 @@ def boundary_cautions(report: Mapping[str, Any], *, names: Mapping[str, str]) ->
         if "outside" in people
     ]
     cautions += [caution for people in report["population"] for caution in people.get("cautions", ())]
+    cautions += report["masked"]["cautions"]
     if pairs := report["overlaps"]:
         listed = ", ".join(f"{names[a]} and {names[b]} {km2:g} km2" for a, b, km2 in pairs[:LISTED])
         more = f" and {len(pairs) - LISTED} more" if len(pairs) > LISTED else ""
@@ -1075,7 +1084,7 @@ def _people(
 def _ground(
     codes: Sequence[str], levels: Sequence[str], parents: Sequence[str | None], shapes: Shapes, *, covers: Coverage
 ) -> list[float]:
-    """Square kilometres of every area; for one that is covered in part, those of its covered areas."""
+    """Square kilometres of the ground of every area; for one that is covered in part, those of its covered areas."""
     km2 = dict(zip(codes, (shapely.area(shapes) / _M2_PER_KM2).tolist(), strict=True))
     covered = dict(zip(codes, covers.covered, strict=True))
     for level in ("borough", "region"):

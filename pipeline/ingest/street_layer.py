@@ -41,7 +41,7 @@ class StreetLayer:
 
 
 def read_streets(
-    settings: Streets, *, base: Path, working: str, outline: Any, limits: Run = DEFAULT_LIMITS
+    settings: Streets, *, base: Path, working: str, outline: Any, border_m: float = 0.0, limits: Run = DEFAULT_LIMITS
 ) -> StreetLayer:
     """Read the layer and return its segments.
 
@@ -54,7 +54,9 @@ def read_streets(
     working
         The working system, in metres.
     outline
-        The study area: segments that do not touch it are left out.
+        The covered areas: segments that do not touch them are left out.
+    border_m
+        How far beyond them a point still counts as inside, metres: there segments are cut.
     limits
         How long the file may be.
 
@@ -79,19 +81,21 @@ def read_streets(
         ids=columns.get(f"{KEY}.id"),
         names=columns.get(f"{KEY}.name"),
         outline=outline,
+        border_m=border_m,
         working=working,
         file=path.name,
     )
 
 
 def segments_of(
-    lines: NDArray[np.object_], *, ids: Any, names: Any, outline: Any, working: str, file: str
+    lines: NDArray[np.object_], *, ids: Any, names: Any, outline: Any, working: str, file: str, border_m: float = 0.0
 ) -> StreetLayer:
     """Turn lines into segments with ids of their own.
 
     A multiline becomes one segment for each of its parts. Ids that repeat are numbered, in the order of their shapes,
-    so that the order of the file does not matter. Where lines cross without a common end, as on a bridge, they stay
-    apart.
+    so that the order of the file does not matter. A line that crosses the border is cut there: beyond it nothing is
+    counted, and its whole length would make the street look quiet. Where lines cross without a common end, as on a
+    bridge, they stay apart.
 
     Parameters
     ----------
@@ -100,7 +104,9 @@ def segments_of(
     ids, names
         Columns of the layer, or None: without ids segments are numbered in the order of their shapes.
     outline
-        The study area.
+        The covered areas.
+    border_m
+        How far beyond them a point still counts as inside, metres.
     working
         The working system.
     file
@@ -122,6 +128,8 @@ def segments_of(
     shapely.prepare(outline)
     kept = (shapely.length(parts) >= SHORTEST_M) & shapely.intersects(outline, parts)
     parts, row = parts[kept], row[kept]
+    joined = int(pd.Series(row).duplicated().sum())
+    parts, row = _cut(parts, row, outline=outline, border_m=border_m)
     if len(parts) > MOST_SEGMENTS:
         raise InputError(
             f"{file} has {len(parts):,} segments inside the study area ({KEY}), and at most {MOST_SEGMENTS:,} can be "
@@ -137,7 +145,7 @@ def segments_of(
     number = frame.groupby("given", sort=False).cumcount() + 1
     repeats = frame.duplicated("given", keep=False) & (frame["given"] != "")
     several = pd.Series(row).duplicated(keep=False).to_numpy()[frame["part"].to_numpy()]
-    if joined := int(pd.Series(row).duplicated().sum()):
+    if joined:
         cautions.append(f"{KEY}: multilines of {file} are counted as {joined:,} segments more, one for each part.")
     if ids is not None and (twice := int((repeats & ~several).sum())):
         cautions.append(f"{KEY}: {twice:,} segments of {file} share their id with another; #1, #2 tell them apart")
@@ -158,6 +166,24 @@ def segments_of(
         crs=working,
     )
     return StreetLayer(found.sort_values("segment_id", kind="stable", ignore_index=True), tuple(cautions))
+
+
+def _cut(
+    parts: NDArray[np.object_], row: NDArray[np.int64], *, outline: Any, border_m: float
+) -> tuple[NDArray[np.object_], NDArray[np.int64]]:
+    """Cut lines where they leave the covered areas; a line that comes back is one segment for each of its pieces.
+
+    A street along the border runs now on this side and now on that: within `border_m` it is not cut, as points there
+    count as inside.
+    """
+    ground = shapely.buffer(outline, border_m, quad_segs=2) if border_m else outline
+    shapely.prepare(ground)
+    leaving = ~shapely.covers(ground, parts)
+    pieces, owner = shapely.get_parts(shapely.intersection(parts[leaving], ground), return_index=True)
+    inside = (shapely.length(pieces) >= SHORTEST_M) & shapely.intersects(outline, pieces)
+    rows = np.concatenate((row[~leaving], row[leaving][owner[inside]]))
+    order = np.argsort(rows, kind="stable")
+    return np.concatenate((parts[~leaving], pieces[inside]))[order], rows[order]
 
 
 def _texts(column: Any, row: NDArray[np.int64]) -> NDArray[np.object_]:

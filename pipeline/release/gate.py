@@ -151,6 +151,8 @@ class Detected:
         Headline window id to the tables STREET_SEGMENTS and STREET_RUNS.
     patterns
         Headline window id to what tests of place and time found.
+    mask
+        Ground that cannot hold incidents, one shape; None where nothing is masked.
     """
 
     areas: gpd.GeoDataFrame
@@ -183,6 +185,7 @@ class Detected:
     streets: Mapping[str, gpd.GeoDataFrame] = field(default_factory=dict)
     street_runs: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     patterns: Mapping[str, Patterns] = field(default_factory=dict)
+    mask: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -422,6 +425,7 @@ def _plan(
         kept=kept,
         known_tables=detected.known_tables,
         premises=detected.premises,
+        mask=detected.mask,
         secret=secret,
     )
     return plan, found

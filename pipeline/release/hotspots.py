@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from pipeline.detect.density import density_bands, lowered, month_rows
 from pipeline.domain.categories import ROOT, having, in_total, outside_total
-from pipeline.geography.areas import StudyArea
 from pipeline.geography.grid import HexGrid
+from pipeline.geography.study_area import StudyArea
 from pipeline.release.hotspot_names import AT_PLACE_M, TOUCH_M2, Landmarks, wards_of
 from pipeline.release.released import ReleasePlan, no_outlines
 from pipeline.statistics.uncertainty import Ranges
@@ -522,7 +522,7 @@ def release_density(
     if total < profile.min_density_incidents:
         note = f"Density is shown from {profile.min_density_incidents:,} incidents on: there are fewer in the period."
         return _no_density(areas, note)
-    ground = StudyArea.of(areas).outline
+    ground = StudyArea.of(areas, plan.mask).outline
     if ground.is_empty:
         return _no_density(areas, "Density is not shown: the data does not cover these areas.")
     made = density_bands(

@@ -162,6 +162,8 @@ class ReleasePlan:
         Counts that the public can look up: area_code, period, category, measure, value; None where no table is named.
     premises
         Addresses and institutions, where layers of them are given.
+    mask
+        Ground that cannot hold incidents, one shape; None where nothing is masked.
     secret
         Key of repeatable noise.
     progress
@@ -184,6 +186,7 @@ class ReleasePlan:
     min_samples: int
     group_of: Mapping[str, str] = field(default_factory=dict)
     closest_detail: Mapping[str, Rung] = field(default_factory=dict)
+    mask: Any = None
     progress: Progress = unwatched
 
     @property

@@ -31,7 +31,7 @@ from pipeline.domain.levels import level_words
 from pipeline.domain.periods import Period, month_of
 from pipeline.domain.short_windows import DAYS_OF
 from pipeline.errors import InputError
-from pipeline.geography.areas import StudyArea
+from pipeline.geography.study_area import StudyArea
 from pipeline.ingest import (
     PartReport,
     at_each_place,

@@ -17,6 +17,7 @@ from pipeline.ingest import (
     require_areas,
     require_context,
     require_incident_columns,
+    require_mask,
     require_postcode_columns,
     require_text_columns,
     small_area_columns,
@@ -88,6 +89,8 @@ def _looks(config: Config) -> Iterator[tuple[str, Look]]:
         yield f"areas.population[{n}].path", look
     codes = config.areas.lookup or CodeLookup(path="")
     yield "areas.lookup", partial(text, wanted=LOOKUP_COLUMNS, encoding=codes.encoding, sheet=codes.sheet)
+    if config.areas.mask:
+        yield "areas.mask.path", partial(require_mask, settings=config.areas.mask, limits=config.run)
     for n, table in enumerate(config.geocode.areas):
         key = f"geocode.areas[{n}]"
         wanted = small_area_columns(table, key=key)
@@ -98,6 +101,11 @@ def _looks(config: Config) -> Iterator[tuple[str, Look]]:
     for n, layer in enumerate(config.context):
         key = f"context[{n}]"
         yield f"{key}.path", partial(require_context, settings=layer, key=key, limits=config.run)
+    yield from _known_looks(config)
+
+
+def _known_looks(config: Config) -> Iterator[tuple[str, Look]]:
+    """Return the same for the tables that readers of a release know."""
     published = {s.name: s for s in config.published_counts}
     for n, known in enumerate(config.disclosure.known_tables):
         key = f"disclosure.known_tables[{n}]"
@@ -105,7 +113,7 @@ def _looks(config: Config) -> Iterator[tuple[str, Look]]:
             yield f"{key}.path", _look_at_counts(published[known.source], config)
         elif not known.source:
             wanted = [(f"{key}.path", name) for name in RELEASE_COLUMNS]
-            yield f"{key}.path", partial(text, wanted=wanted, encoding="utf-8")
+            yield f"{key}.path", partial(require_text_columns, wanted=wanted, encoding="utf-8", limits=config.run)
 
 
 def _look_at_counts(counts: PublishedSource, config: Config) -> Look:

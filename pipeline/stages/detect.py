@@ -17,8 +17,8 @@ from pipeline.domain.categories import ROOT, in_total, outside_total
 from pipeline.domain.periods import Period, Span, without_months
 from pipeline.domain.profile_windows import Windows, choose_windows
 from pipeline.errors import InputError
-from pipeline.geography.areas import StudyArea
-from pipeline.ingest import read_streets, read_weights
+from pipeline.geography.study_area import StudyArea
+from pipeline.ingest import read_streets, read_weights, stored_mask
 from pipeline.stages import Context
 from pipeline.stages.release import released_anchor
 from pipeline.storage.files import read_json, read_table, write_json, write_layer, write_table
@@ -93,10 +93,11 @@ def _load(context: Context, window: Windows, *, needs: frozenset[Need]) -> Detec
     # What a month holds that one of the sources lacks is left aside: it would show the places of the others alone.
     span = _span(context)
     locations = without_months(read_table(context.work("locations.parquet"), LOCATIONS), span.lacking.uneven)
-    study = StudyArea.of(areas)
+    study = StudyArea.of(areas, stored_mask(context.work("mask.parquet")))
     if not len(study.wards):
         # Hardly a row has a point where no ward has data: the few would be mapped as if they were all there is.
         locations = locations.iloc[:0]
+    context.cautions += _on_masked_ground(locations, study)
     outside = outside_total(config.categories)
     total = in_total(locations["categories"], outside)
     locations, apart = locations[total].reset_index(drop=True), locations[~total].reset_index(drop=True)
@@ -118,7 +119,8 @@ def _load(context: Context, window: Windows, *, needs: frozenset[Need]) -> Detec
             config.detect.streets,
             base=context.base,
             working=config.crs.working,
-            outline=study.outline,
+            outline=study.covered,
+            border_m=config.areas.snap_m,
             limits=config.run,
         )
         context.cautions += layer.cautions
@@ -175,6 +177,25 @@ def _load(context: Context, window: Windows, *, needs: frozenset[Need]) -> Detec
         else None,
     )
     return data
+
+
+MANY_MASKED_PCT = 5.0
+"""Incidents on ground that is said to hold none: from here on the mask is more likely wrong than the points."""
+
+
+def _on_masked_ground(locations: pd.DataFrame, study: StudyArea) -> list[str]:
+    """Say how many incidents lie on ground that `areas.mask` shows, and whether the mask looks wrong."""
+    there = study.masks(locations[["easting_m", "northing_m"]].to_numpy(dtype="float64"))
+    total, on = int(locations["incidents"].sum()), int(locations.loc[there, "incidents"].sum())
+    if not on:
+        return []
+    share = 100 * on / total
+    advice = ": check areas.mask.shows and areas.mask.crs" if share > MANY_MASKED_PCT else ""
+    caution = (
+        f"{on:,} of {total:,} incidents with a point ({share:.1f} %) lie on ground that areas.mask excludes "
+        f"(bridges, coarse outlines): they count in their areas and in hotspots, and in no density{advice}."
+    )
+    return [caution]
 
 
 def _described(context: Context, locations: pd.DataFrame, outside: Collection[str], period: Period) -> pd.DataFrame:

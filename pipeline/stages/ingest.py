@@ -59,11 +59,13 @@ from pipeline.ingest import (
     require_selected,
     require_total,
     save_index,
+    save_mask,
     scarce_boroughs,
     settle,
     settled_cautions,
     settled_record,
     source_labels,
+    stored_mask,
     summed,
     uncovered_caution,
 )
@@ -80,6 +82,7 @@ __all__ = ["run"]
 Source = TypeVar("Source", IncidentSource, PublishedSource)
 _INDEX = "areas.index.npz"
 _PEOPLE = "denominators.parquet"
+_MASK = "mask.parquet"
 _ABOVE = "levels_above.parquet"
 _POSTCODES = "postcodes.npz"
 # Settings that say what the rows of all files mean together; they change no row of a part.
@@ -122,7 +125,7 @@ def _areas(context: Context) -> tuple[AreaSet, str]:
     key = _areas_key(context)
     by_points = () if config.published_counts else (_INDEX, *((_POSTCODES,) if config.geocode.postcodes else ()))
     above = (_ABOVE,) if Level.THIRD in config.areas.by_level() else ()
-    kept = ("boundaries.parquet", "areas.json", _PEOPLE, *by_points, *above)
+    kept = ("boundaries.parquet", "areas.json", _MASK, _PEOPLE, *by_points, *above)
     if (taken := _areas_of_last_run(context, key, kept)) is not None:
         return taken, key
 
@@ -149,6 +152,7 @@ def _areas(context: Context) -> tuple[AreaSet, str]:
             areas.report["postcodes"] = _postcodes(context, areas)
 
     write_table(context.work("boundaries.parquet"), AREAS, areas.table)
+    save_mask(context.work(_MASK), areas.mask)
     areas.denominators.to_parquet(context.work(_PEOPLE), index=False, compression="zstd")
     if areas.above:
         write_table(context.work(_ABOVE), AREAS, areas.above.areas)
@@ -176,7 +180,8 @@ def _areas_of_last_run(context: Context, key: str, kept: Sequence[str]) -> AreaS
         if _POSTCODES in kept:
             load_postcodes(before / _POSTCODES, key)
         choices = record["choices"]
-        areas = AreaSet(table, people, report, None if higher is None else LevelsAbove(higher, report["levels_inside"]))
+        levels = None if higher is None else LevelsAbove(higher, report["levels_inside"])
+        areas = AreaSet(table, people, report, levels, stored_mask(before / _MASK))
     except (HotspotsError, OSError, EOFError, KeyError, ValueError, BadZipFile):
         # All of it is made from the inputs, so a damaged copy is made again. Nothing is linked before all is read:
         # a file that is written anew must not be the last run's own.

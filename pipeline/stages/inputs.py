@@ -116,6 +116,7 @@ def input_patterns(config: Config) -> dict[str, tuple[str, ...]]:
     found |= {f"areas.{level.key}.path": listed(level.file.path) for level in areas.by_level().values()}
     single = {
         **{f"areas.population[{n}].path": people.path for n, people in enumerate(areas.population)},
+        "areas.mask.path": areas.mask and areas.mask.path,
         "areas.lookup": areas.lookup and areas.lookup.path,
         **{f"context[{n}].path": layer.path for n, layer in enumerate(config.context)},
         "detect.streets.path": config.detect.streets.path,

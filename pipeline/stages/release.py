@@ -22,7 +22,7 @@ from pipeline.domain.categories import outside_total
 from pipeline.domain.periods import Span, without_months
 from pipeline.errors import ConfigError, InputError
 from pipeline.geography.levels_above import LevelsAbove
-from pipeline.ingest import closed, existing, read_counts, read_lookup, require_size, unpacked
+from pipeline.ingest import closed, existing, read_counts, read_lookup, require_size, stored_mask, unpacked
 from pipeline.release.calendar import Before, Reissue
 from pipeline.release.earlier_releases import AUDIENCES, EarlierRelease, as_earlier_release
 from pipeline.release.gate import Detected, Passed, examine
@@ -172,6 +172,7 @@ def _load(context: Context) -> Detected:
         extent=Extent.of_quality(quality),
         basis=Basis.of_quality(quality),
         levels=read_json(context.work("levels.json")),
+        mask=stored_mask(context.work("mask.parquet")),
         above=_levels_above(context, record, areas),
     )
 

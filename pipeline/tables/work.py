@@ -16,6 +16,7 @@ __all__ = [
     "HOUR_PEAKS",
     "INCIDENTS",
     "LOCATIONS",
+    "MASK",
     "PUBLISHED_COUNTS",
     "QUARANTINE",
     "SEASONS",
@@ -136,7 +137,10 @@ AREAS = Table(
         Column("population_year", "int", "Year of the population.", null=True),
         Column("vintage", "string", "Edition of the boundaries.", null=True),
         Column(
-            "area_km2", "float", "Square kilometres; for an area that is covered in part, those of the covered part."
+            "area_km2",
+            "float",
+            "Square kilometres that can hold incidents (`areas.mask`); for an area that is covered in part, those of "
+            "the covered part.",
         ),
         Column("covered", "bool", "Whether the data covers it."),
         Column("geometry", "geometry", "Outline in the working system."),
@@ -197,6 +201,13 @@ LOCATIONS = Table(
     ),
     "Distinct places with weights, of rows whose precision `detect.precision` accepts, without online and placeholder "
     "rows: the input of all point methods.",
+)
+
+MASK = Table(
+    "mask",
+    (),
+    (Column("geometry", "geometry", "Outline in the working system, inside the areas."),),
+    "Ground inside the areas that cannot hold incidents (`areas.mask`), as one shape; no row where nothing is masked.",
 )
 
 CONTEXT = Table(

@@ -192,6 +192,21 @@ def test_kde_is_the_mean_of_the_direct_sum_of_kernels_over_each_cell(tiling: Til
     assert 0.85 < (got * tiling.area_km2).sum() / len(past.points_m) <= 1.01
 
 
+def test_kde_at_the_edge_is_divided_by_the_part_of_the_kernel_inside() -> None:
+    # Incidents spread evenly, 40 for each cell: every cell has the same density, at the border and in corners too.
+    at = np.arange(0, 5_000, 40.0) + 20.0
+    points = np.stack(np.meshgrid(at, at), axis=-1).reshape(-1, 2)
+    per_km2 = 1e6 / 40.0**2
+    river = shapely.box(0, 2_240, 5_000, 2_760)
+    for outline, held in ((TOWN, np.ones(len(points), dtype=bool)), (TOWN - river, abs(points[:, 1] - 2_500) > 260)):
+        tiling = Tiling.squares(outline, size_m=250.0)
+        past = Study.of(points[held], when=np.zeros(int(held.sum())), tiling=tiling).past(1, history=None, seed=0)
+        got = kde_method(600.0).score(past)
+        # Without the division a corner has a quarter of it, and a bank half.
+        assert got.min() == pytest.approx(per_km2, rel=0.06)
+        assert got.max() == pytest.approx(per_km2, rel=0.06)
+
+
 def test_clusters_come_in_the_order_of_the_map() -> None:
     # Ten incidents in a small hotspot far away, 30 in a large one over two cells, and a lone pair elsewhere.
     points = np.array(

@@ -324,6 +324,24 @@ def test_the_smoothed_background_follows_the_incidents_and_stays_inside() -> Non
     assert row.std() / row.mean() < 0.05
 
 
+def test_simulated_places_stay_on_the_ground() -> None:
+    # A city of 2 x 1 km with a river of 100 m in the middle of a row of cells, and a diagonal coast.
+    city = shapely.Polygon([(0, 0), (2_000, 0), (1_500, 1_000), (0, 1_000)]) - shapely.box(0, 320, 2_000, 420)
+    grid = Grid.covering(city.bounds, cell_m=250.0)
+    share = grid.fraction(city).ravel()
+    index = np.flatnonzero(share)
+    whole = Background(grid.centre(index), share[index], grid.cell_m)
+    drawn = whole.inside(city, grid=grid).draw(20_000, rng=np.random.default_rng(2))
+    away = shapely.distance(shapely.points(drawn), city)
+    assert away.max() <= 25 * np.sqrt(2)
+    assert (away > 0).mean() < 0.02
+    # Evenly over the ground: the part south of the river has (2,000 + 1,840) / 2 x 320 of 1,750,000 - 100 x 1,815 m2.
+    south = (drawn[:, 1] < 320).mean()
+    assert south == pytest.approx(1_920 * 320 / (1_750_000 - 181_500), abs=0.012)
+    before = whole.draw(20_000, rng=np.random.default_rng(2))
+    assert (shapely.distance(shapely.points(before), city) > 0).mean() > 0.08
+
+
 def test_nulls_stay_in_the_background() -> None:
     background = Background(np.array([[100.0, 100.0], [900.0, 100.0], [500.0, 500.0]]), np.array([1.0, 3.0, 0.0]), 50.0)
     drawn = background.draw(4000, rng=np.random.default_rng(1))

@@ -53,7 +53,7 @@ def given(
     columns = ["area_code", "category", "population", "measure"]
     made = SimpleNamespace(
         config=config_of(detect={"scan": scan}, **settings),
-        study=SimpleNamespace(wards=wards, outline=shapely.box(0, 0, 4000, 1000)),
+        study=SimpleNamespace(wards=wards, outline=shapely.box(0, 0, 4000, 1000), ground=wards.geometry.to_numpy()),
         locations=pd.DataFrame({"month": [], "categories": [], "incidents": []}),
         ward_counts=counts,
         window=SimpleNamespace(headline=YEAR),

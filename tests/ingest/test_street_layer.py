@@ -61,6 +61,29 @@ def test_what_is_no_line_or_outside_is_left_out_and_reported() -> None:
     assert "nothing in roads is inside the study area" in outside.cautions[0]
 
 
+def test_lines_are_cut_where_they_leave_the_covered_areas() -> None:
+    # One leaves for good, one comes back, one runs along the border within 25 m, one outside touches nothing.
+    lines = [
+        line((500, 500), (500, 1300)),
+        line((900, 100), (1200, 100), (1200, 200), (900, 200)),
+        line((0, 1010), (100, 990), (200, 1010)),
+        line((0, 1020), (100, 1020)),
+    ]
+    found = segments_of(
+        np.array(lines, dtype=object),
+        ids=pd.Series(["out", "back", "along", "beside"]),
+        names=None,
+        outline=AREA,
+        working="EPSG:27700",
+        file="roads",
+        border_m=25.0,
+    )
+    lengths = dict(zip(found.frame["segment_id"], found.frame.geometry.length.round(1), strict=True))
+    # 500 m inside and 25 beyond; 100 and 25 on each way; whole, 2 x sqrt(100^2 + 20^2).
+    assert lengths == {"along": 204.0, "back#1": 125.0, "back#2": 125.0, "out": 525.0}
+    assert found.cautions == ()
+
+
 def test_more_segments_than_can_be_worked_with_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_SEGMENTS", 2)
     with pytest.raises(InputError, match=r"3 segments inside the study area .* at most 2 .* leave out paths"):

@@ -1,4 +1,4 @@
-"""Areas that the data does not cover: every method gives what a run on boundaries without them gives."""
+"""Ground that the data does not cover or that can hold no incident: results are those of boundaries without it."""
 
 import json
 from pathlib import Path
@@ -8,6 +8,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
+import shapely
 
 from tests.kit.cases import (
     CODES,
@@ -62,13 +63,28 @@ UNCOVERED = {
 }
 
 
-def city(folder: Path, *, names: tuple[str, ...] = EVERY_WARD, not_covered: tuple[str, ...] = ()) -> Path:
-    """Write the city of six wards with incidents in each; only some wards in its boundaries, or some not covered."""
+RIVER = shapely.box(527_000, 181_430, 534_000, 181_570)
+"""Along the border of wards north and south: no incident lies within 80 m of it."""
+
+
+def city(
+    folder: Path, *, names: tuple[str, ...] = EVERY_WARD, not_covered: tuple[str, ...] = (), river: str = ""
+) -> Path:
+    """Write the city of six wards with incidents in each; only some wards in its boundaries, or some not covered.
+
+    With a river its boundaries end at the banks (`cut`), or a mask shows it (`mask`).
+    """
     rows = incidents(400, span=25)
     for i, ward in enumerate(("Elder", "Fern") * 12):
         x, y = point(i, ward)
         rows.append({**rows[i], "incident_id": f"S{i}", "easting": f"{x}", "northing": f"{y}"})
-    config = write_case(folder, rows, boundaries=wards(names), **METHODS)
+    shapes = wards(names)
+    if river == "cut":
+        shapes.geometry = shapes.difference(RIVER)
+    config = write_case(folder, rows, boundaries=shapes, **METHODS)
+    if river == "mask":
+        gpd.GeoDataFrame(geometry=[RIVER], crs=27700).to_crs(4326).to_file(folder / "river.geojson")
+        change(config, areas__mask={"path": "river.geojson"})
     return change(config, areas__not_covered=[CODES[a] for a in not_covered]) if not_covered else config
 
 
@@ -80,12 +96,16 @@ class Cities:
         self.runs: dict[tuple[Any, ...], Attempt] = {}
         self.backtests: dict[Path, Any] = {}
 
-    def run(self, *, names: tuple[str, ...] = EVERY_WARD, not_covered: tuple[str, ...] = ()) -> Attempt:
-        if (names, not_covered) not in self.runs:
-            tried = attempt(city(self.folder / str(len(self.runs)), names=names, not_covered=not_covered))
+    def run(
+        self, *, names: tuple[str, ...] = EVERY_WARD, not_covered: tuple[str, ...] = (), river: str = ""
+    ) -> Attempt:
+        key = names, not_covered, river
+        if key not in self.runs:
+            folder = self.folder / str(len(self.runs))
+            tried = attempt(city(folder, names=names, not_covered=not_covered, river=river))
             assert tried.code == 0, tried.crash + tried.text[-600:]
-            self.runs[names, not_covered] = tried
-        return self.runs[names, not_covered]
+            self.runs[key] = tried
+        return self.runs[key]
 
     def backtest(self, tried: Attempt) -> Any:
         if tried.config not in self.backtests:
@@ -169,6 +189,67 @@ def test_the_bandwidth_the_reach_and_the_span(both: tuple[Attempt, Attempt, tupl
 def test_the_backtest(both: tuple[Attempt, Attempt, tuple[str, ...]], cities: Cities) -> None:
     whole, part, _ = both
     assert cities.backtest(whole) == cities.backtest(part)
+
+
+def tables_of(tried: Attempt, name: str) -> pd.DataFrame:
+    return pd.read_parquet(next((tried.folder / "work").rglob(name)))
+
+
+def test_a_masked_river_is_no_ground_for_any_method(cities: Cities) -> None:
+    # Boundaries that end at the banks leave the same ground as a mask: so must every method.
+    mask, cut = (cities.run(river=how) for how in ("mask", "cut"))
+    for name in ("hotspots", "density", "risk_bands"):
+        got, right = (gpd.read_file(t.folder / "internal" / f"{name}.geojson") for t in (mask, cut))
+        assert len(right) > 0
+        pd.testing.assert_frame_equal(
+            got.drop(columns="geometry"), right.drop(columns="geometry"), check_dtype=False, rtol=1e-6
+        )
+        apart = got.geometry.to_crs(27700).symmetric_difference(right.geometry.to_crs(27700)).area
+        assert apart.max() < 5.0  # m2: banks in degrees are those in metres but for rounding
+    for name in ("analysis_cells.parquet", CLUSTERS):
+        # A p-value of permutations turns on ties, which rounding of the covered area breaks.
+        left_out = ["geometry", "gistar_p", "hotspot_class"]
+        got, right = (tables_of(t, name).drop(columns=left_out, errors="ignore") for t in (mask, cut))
+        pd.testing.assert_frame_equal(got, right, rtol=1e-4)
+    scores = [
+        {(s["method"], s["target"]): s["hits"] for s in cities.backtest(t)["studies"][0]["scores"]} for t in (mask, cut)
+    ]
+    assert scores[0] == pytest.approx(scores[1], rel=1e-3)
+    # By hand: of each of the four wards at the river, 1,500 x 70 m are water.
+    areas = tables_of(mask, "areas.parquet").set_index("area_code")
+    assert areas.loc[CODES["Alder"], "area_km2"] == pytest.approx(2.25 - 0.105, abs=1e-4)
+    assert areas.loc[CODES[REGION], "area_km2"] == pytest.approx(
+        sum(areas.loc[CODES[ward], "area_km2"] for ward in EVERY_WARD), abs=1e-4
+    )
+    # Wards on both banks are still neighbours, and the map still shows their whole outlines.
+    whole = gpd.read_file(mask.folder / "internal" / "wards.geojson").to_crs(27700).set_index("area_code")
+    assert whole.loc[CODES["Alder"]].geometry.area / 1e6 == pytest.approx(2.25, abs=0.01)
+
+
+SQUARE = {"type": "Polygon", "coordinates": [[[-1, 51], [1, 51], [1, 52], [-1, 52], [-1, 51]]]}
+AWAY = {"type": "Polygon", "coordinates": [[[10, 51], [11, 51], [11, 52], [10, 51]]]}
+
+
+@pytest.mark.parametrize(
+    ("content", "settings", "words"),
+    [
+        ([SQUARE], {}, "leaves no ground for incidents in any of the 4 areas: check areas.mask.crs (read as EPSG:4326"),
+        ([AWAY], {}, "takes no ground from any area: check areas.mask.crs"),
+        ([{"type": "Point", "coordinates": [0, 51.5]}], {}, "has no outlines (areas.mask): its 1 features are points"),
+        ("not a map", {}, "water.geojson is delimited text, not GeoJSON"),
+    ],
+)
+def test_masks_that_cannot_be_used_are_refused_in_a_paragraph(
+    tmp_path: Path, content: Any, settings: dict[str, str], words: str
+) -> None:
+    config = write_case(tmp_path, incidents(20))
+    features = [{"type": "Feature", "properties": {}, "geometry": g} for g in content if isinstance(g, dict)]
+    text = content if isinstance(content, str) else json.dumps({"type": "FeatureCollection", "features": features})
+    (tmp_path / "water.geojson").write_text(text, encoding="utf-8")
+    tried = attempt(change(config, areas__mask={"path": "water.geojson", **settings}))
+    assert tried.code == 3
+    assert says(tried.text, words)
+    assert "Traceback" not in tried.text
 
 
 def test_what_lies_there_is_counted_and_named(both: tuple[Attempt, Attempt, tuple[str, ...]]) -> None:

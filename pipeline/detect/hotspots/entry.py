@@ -13,6 +13,7 @@ from typing import Any, Literal
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import shapely
 
 from pipeline.detect.density import month_rows
 from pipeline.detect.hotspots.cores import find_cores
@@ -234,27 +235,31 @@ def _none_found(data: DetectInput, found: Hotspots) -> str:
 
 
 def _background(data: DetectInput, window: Period) -> Background:
-    """Return where incidents would occur by chance, over the covered area."""
+    """Return where incidents would occur by chance, over the ground that can hold them."""
     wards, settings = data.study.wards, data.config.detect.clusters
+    shapes = list(data.study.ground)
     grid = Grid.covering(tuple(wards.total_bounds), cell_m=NULL_CELL_M)
     reach = settings.eps_m if settings.eps_m != "auto" else USUAL_REACH_M
-    land = population_bins(list(wards.geometry), wards["area_km2"].to_numpy(np.float64) * EVENLY, grid=grid)
+    sizes = shapely.area(data.study.ground) / 1e6
+    land = population_bins(shapes, sizes * EVENLY, grid=grid)
     if settings.background == "smoothed":
         rows = month_rows(data.locations, window)
-        return smoothed_background(
+        broad = smoothed_background(
             rows[["easting_m", "northing_m"]],
             weights=rows["incidents"],
             grid=grid,
             area_km2=land.ravel() / EVENLY,
             bandwidth_m=settings.background_bandwidth_m or BROADER * reach,
         )
+        return broad.inside(data.study.outline, grid=grid)
     populated = settings.background == "residents" and bool(wards["population"].notna().all())
     weights, words = land.ravel().astype(np.float64), "evenly over the covered area"
     if populated:
-        people = population_bins(list(wards.geometry), wards["population"].to_numpy(dtype=np.float64), grid=grid)
+        people = population_bins(shapes, wards["population"].to_numpy(dtype=np.float64), grid=grid)
         weights, words = people.ravel().astype(np.float64), "over the covered area in proportion to residents"
     index = np.flatnonzero(weights)
-    return Background(centres_m=grid.centre(index), weights=weights[index], cell_m=grid.cell_m, words=words)
+    even = Background(centres_m=grid.centre(index), weights=weights[index], cell_m=grid.cell_m, words=words)
+    return even.inside(data.study.outline, grid=grid)
 
 
 METHOD = Method(

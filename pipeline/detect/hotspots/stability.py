@@ -1,6 +1,7 @@
 """Stability of hotspots under resampling of locations, and p-values from simulation."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,6 +15,11 @@ __all__ = ["Background", "cluster_sizes", "monte_carlo_p", "smoothed_background"
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+PARTS = 10
+"""Parts of a side that cells at a border are cut into: of 250 m, 25 m, as far as a point may be outside and still
+count as inside (`areas.snap_m`)."""
+WHOLE = 1 - 1e-9  # of a cell: rounding leaves a little of one that lies wholly inside
+
 
 @dataclass(frozen=True, slots=True)
 class Background:
@@ -26,14 +32,14 @@ class Background:
     weights
         Relative chance of each cell, not negative, shape (c,).
     cell_m
-        Side of a cell in metres; a place is drawn evenly inside its cell.
+        Side of the cells in metres, one for all or one for each, shape (c,); a place is drawn evenly inside its cell.
     words
         What the weights are, for the note that goes with a p-value.
     """
 
     centres_m: Floats
     weights: Floats
-    cell_m: float
+    cell_m: float | Floats
     words: str = "evenly over the covered area"
 
     def __post_init__(self) -> None:
@@ -42,7 +48,8 @@ class Background:
             raise InputError(f"background: {centres.shape} centres and {weights.shape} weights do not belong together")
         if not (np.isfinite(centres).all() and np.isfinite(weights).all() and (weights >= 0).all() and weights.any()):
             raise InputError("background: centres must be finite, weights finite, not negative and not all zero")
-        if not (np.isfinite(self.cell_m) and self.cell_m > 0):
+        sides = np.asarray(self.cell_m, dtype=float)
+        if sides.shape not in {(), weights.shape} or not (np.isfinite(sides).all() and (sides > 0).all()):
             raise InputError(f"background: cell_m is {self.cell_m}: the side of a cell must be positive, in metres")
 
     def draw(self, n: int, *, rng: np.random.Generator) -> Floats:
@@ -50,7 +57,50 @@ class Background:
         weights = np.asarray(self.weights, dtype=np.float64)
         cells = rng.choice(len(weights), size=n, p=weights / weights.sum())
         places: Floats = np.asarray(self.centres_m, dtype=np.float64)[cells]
-        return places + rng.uniform(-self.cell_m / 2, self.cell_m / 2, (n, 2))
+        half = np.broadcast_to(np.asarray(self.cell_m, dtype=np.float64) / 2, weights.shape)[cells][:, None]
+        return places + rng.uniform(-1.0, 1.0, (n, 2)) * half
+
+    def inside(self, outline: Any, *, grid: Grid) -> "Background":
+        """Keep simulated places inside an outline: cells that it cuts give way to small ones that it touches.
+
+        Drawn evenly over whole cells, places would lie up to the side of a cell beyond a coast, in a river, or where
+        the data covers nothing, and clusters at a border would be compared with thinner ones than there can be.
+
+        Parameters
+        ----------
+        outline
+            Valid polygon or multipolygon in metres.
+        grid
+            The cells that the background was made of, all of one side.
+        """
+        number = grid.cell_of(np.asarray(self.centres_m, dtype=np.float64))
+        cut = (grid.fraction(outline).ravel()[number] < WHOLE) & (np.asarray(self.weights) > 0)
+        row, col = np.divmod(number, grid.cols)
+        centres, weights = [self.centres_m[~cut]], [self.weights[~cut]]
+        sides = [np.full(int((~cut).sum()), grid.cell_m)]
+        small = grid.cell_m / PARTS
+        for line in np.unique(row[cut]).tolist():
+            of = np.flatnonzero(cut & (row == line))
+            first, last = int(col[of].min()), int(col[of].max()) + 1
+            west, south = grid.x0 + first * grid.cell_m, grid.y0 + line * grid.cell_m
+            fine = Grid(west, south, small, PARTS, PARTS * (last - first))
+            shares = fine.fraction(outline).reshape(PARTS, last - first, PARTS)
+            for at in of.tolist():
+                share = shares[:, int(col[at]) - first].ravel()
+                if not share.any():  # inside by the outlines of wards, outside by that of their borough
+                    share = np.ones(share.size)
+                up, along = np.divmod(np.arange(share.size), PARTS)
+                x = west + (col[at] - first) * grid.cell_m + (along + 0.5) * small
+                held = share > 0
+                centres.append(np.column_stack((x, south + (up + 0.5) * small))[held])
+                weights.append((self.weights[at] * share / share.sum())[held])
+                sides.append(np.full(int(held.sum()), small))
+        return replace(
+            self,
+            centres_m=np.concatenate(centres),
+            weights=np.concatenate(weights),
+            cell_m=np.concatenate(sides),
+        )
 
 
 def smoothed_background(

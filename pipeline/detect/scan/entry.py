@@ -202,10 +202,11 @@ def _whole(periods: Sequence[Period]) -> Period:
 
 
 def _areas(data: DetectInput) -> _Places:
-    """Return the middles of the smallest covered areas."""
-    wards = data.study.wards.sort_values("area_code")
-    middle = shapely.centroid(wards.geometry.to_numpy())
-    return _Places(shapely.get_coordinates(middle), wards["area_code"].to_numpy(dtype=object))
+    """Return the middles of the ground of the smallest covered areas."""
+    codes = data.study.wards["area_code"].to_numpy(dtype=object)
+    order = np.argsort(codes, kind="stable")
+    middle = shapely.centroid(data.study.ground[order])
+    return _Places(shapely.get_coordinates(middle), codes[order])
 
 
 def _cells(data: DetectInput, used: Ints, grid: Grid) -> _Places:
