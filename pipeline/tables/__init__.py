@@ -21,7 +21,7 @@ from pipeline.tables.outputs import (
     STATES_NOTE,
     with_harm_columns,
 )
-from pipeline.tables.table import Column, Kind, Table, nullable
+from pipeline.tables.table import Column, Kind, Table, nullable, plain_values
 from pipeline.tables.work import (
     AREA_DAYS,
     AREA_MONTHS,
@@ -97,5 +97,6 @@ __all__ = [
     "Precision",
     "Table",
     "nullable",
+    "plain_values",
     "with_harm_columns",
 ]

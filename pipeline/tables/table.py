@@ -151,6 +151,17 @@ def nullable(values: "npt.ArrayLike", *, given: "npt.NDArray[np.bool_]") -> Any:
     return column
 
 
+def plain_values(column: "pd.Series[Any]") -> list[Any]:
+    """Return the values of a column as Python's own, None where one is missing.
+
+    >>> import pandas as pd
+    >>> plain_values(pd.Series([3, None], dtype="Int64")), plain_values(pd.Series([0.5, None]))
+    ([3, None], [0.5, None])
+    """
+    values: list[Any] = column.to_numpy(dtype=object, na_value=None).tolist()
+    return values
+
+
 def _ascends(frame: "pd.DataFrame", key: tuple[str, ...]) -> bool:
     """Whether each row's key is greater than the one before: tables are written in order, and this is fast to check."""
     import numpy as np

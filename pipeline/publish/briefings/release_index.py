@@ -18,11 +18,12 @@ from pipeline.publish.surroundings import Surroundings
 from pipeline.publish.words import say
 from pipeline.release.released import PeriodInfo, Released, ReleaseInfo
 from pipeline.statistics.rates import WEAK
-from pipeline.tables import Level
+from pipeline.tables import Level, plain_values
 
 __all__ = ["Place", "ReleaseIndex", "before_words", "break_text"]
 
 _KEY = ("area_code", "period", "category")
+_PLACE = ("area_code", "name", "parent_code", "population", "population_year", "covered", "area_km2")
 _FIGURES = (
     *(f"{count}_{end}" for count in ("incidents", "positive_outcomes", "known_outcomes") for end in ("lower", "upper")),
     *("rate_per_10000", "rate_low", "rate_high", "reliability", "outcome_share", "outcome_low", "outcome_high"),
@@ -167,31 +168,32 @@ class ReleaseIndex:
         ends = [findings.whole_number(rows[0][f"incidents_{end}"]) for end in ("lower", "upper")] if rows else [None]
         return None if None in ends else (ends[0] or 0, ends[1] or 0)
 
-    def _read(self) -> dict[tuple[str, str, str], dict[str, Any]]:
+    def _read(self) -> dict[tuple[str, str, str], tuple[Any, ...]]:
         """Index the rows that pages use: the windows compared, and the history of the total above wards."""
         counts, earlier = self.released.counts, self.info.earlier
         stand_in = [p.id for p in self.info.stand_in or ()]
         now = counts["period"].isin([self.info.headline.id, *([earlier.id] if earlier else []), *stand_in])
         past = (counts["category"] == self.subject) & (counts["level"] != Level.WARD)
         used = counts.loc[now | past, [*_KEY, *_FIGURES]]
-        keys = zip(*(used[name].astype(str) for name in _KEY), strict=True)
-        return dict(zip(keys, used[list(_FIGURES)].to_dict("records"), strict=True))
+        keys, rows = (zip(*(plain_values(used[n]) for n in names), strict=True) for names in (_KEY, _FIGURES))
+        return dict(zip(keys, rows, strict=True))
 
     def _places(self) -> dict[str, Place]:
         out: dict[str, Place] = {}
         for level in Level:
             frame = self.released.areas[self.released.areas["level"] == level].sort_values("area_code")
             outlines = _Outlines(frame, level, self.info.simplify_m)
-            for row in frame.drop(columns="geometry").to_dict("records"):
-                out[str(row["area_code"])] = Place(
-                    code=str(row["area_code"]),
-                    name=str(row["name"]),
+            columns = [plain_values(frame[name]) for name in _PLACE]
+            for code, name, parent, population, year, covered, area_km2 in zip(*columns, strict=True):
+                out[str(code)] = Place(
+                    code=str(code),
+                    name=str(name),
                     level=level,
-                    parent=str(row["parent_code"]),
-                    population=findings.whole_number(row["population"]),
-                    population_year=findings.whole_number(row["population_year"]),
-                    covered=bool(row["covered"]),
-                    area_km2=float(row["area_km2"]),
+                    parent=str(parent),
+                    population=findings.whole_number(population),
+                    population_year=findings.whole_number(year),
+                    covered=bool(covered),
+                    area_km2=float(area_km2),
                     outlines=outlines,
                 )
         return out
@@ -269,7 +271,8 @@ class ReleaseIndex:
 
     def row(self, code: str, period: str, category: str = "") -> dict[str, Any] | None:
         """Find one row of `area_counts`; of the subject of the pages unless a category is named."""
-        return self._rows.get((code, period, category or self.subject))
+        found = self._rows.get((code, period, category or self.subject))
+        return None if found is None else dict(zip(_FIGURES, found, strict=True))
 
     def area_profile(self, code: str) -> findings.AreaProfile:
         """Read an area's figures of the headline window."""

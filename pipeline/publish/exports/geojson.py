@@ -1,16 +1,15 @@
 """RFC 7946 GeoJSON: longitude and latitude to six decimals, right-hand rule, bbox, an id on every feature."""
 
 import json
-import math
 from collections.abc import Mapping
 from typing import Any
 
 import geopandas as gpd
 import numpy as np
-import pandas as pd
 import shapely
 
 from pipeline.geography.projection import LONLAT
+from pipeline.tables import plain_values
 
 __all__ = ["geojson_text"]
 
@@ -44,14 +43,15 @@ def geojson_text(layer: gpd.GeoDataFrame, *, key: str, name: str, members: Mappi
     shapes = _rounded(placed.geometry.to_numpy())
     boxes = shapely.bounds(shapes).tolist() if len(shapes) else []
     columns = [c for c in layer.columns if c != layer.geometry.name]
-    records = layer[columns].astype(object).to_dict("records")
+    records = zip(*(plain_values(layer[column]) for column in columns), strict=True)
     lines = []
     for record, shape, box in zip(records, shapes, boxes, strict=True):
+        properties = dict(zip(columns, record, strict=True))
         feature = {
             "type": "Feature",
-            "id": record[key],
+            "id": properties[key],
             "bbox": _bbox(box),
-            "properties": {column: _plain(value) for column, value in record.items()},
+            "properties": properties,
             "geometry": shapely.geometry.mapping(shape),
         }
         lines.append(json.dumps(feature, ensure_ascii=False, separators=(",", ":"), allow_nan=False))
@@ -78,11 +78,3 @@ def _rounded(shapes: Any) -> Any:
 
 def _bbox(bounds: Any) -> list[float]:
     return [round(float(v), _DECIMALS) for v in bounds]
-
-
-def _plain(value: Any) -> Any:
-    if value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and math.isnan(value)):
-        return None
-    if isinstance(value, np.generic):
-        return _plain(value.item())
-    return value

@@ -31,6 +31,7 @@ from pipeline.tables import (
     Kind,
     Level,
     Table,
+    plain_values,
     with_harm_columns,
 )
 
@@ -351,7 +352,7 @@ def arrow_table(layer: Layer, *, geometry: str) -> pa.Table:
 
 
 def _array(series: pd.Series, kind: Kind) -> pa.Array:
-    values = series.astype(object).where(series.notna(), None).tolist()
+    values = plain_values(series)
     if kind == "date":
         return pa.array(values, type=pa.string()).cast(pa.date32())
     if kind == "int":

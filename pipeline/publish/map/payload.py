@@ -4,7 +4,9 @@ import math
 from collections.abc import Collection, Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from pipeline.detect.hotspots.description import Question
 from pipeline.domain.categories import ROOT
@@ -59,15 +61,14 @@ def _word(value: Any, key: str) -> str | None:
     return LETTERS.get(key, {}).get(found, found) or None
 
 
-def _cells(counts: pd.DataFrame, column: Column, gone: list[bool]) -> list[float | str | None]:
+def _cells(counts: pd.DataFrame, column: Column, gone: NDArray[np.bool_]) -> NDArray[Any]:
     """Return what the page shows of one column, row by row; `gone` are the rows that do not offer it."""
     # Most values occur many times: each is written once.
     codes, values = pd.factorize(counts[column.name])
-    shown: list[float | str | None] = [
-        _word(v, column.key) if column.decimals is None else _number(v, column.decimals) for v in values.tolist()
-    ]
-    shown.append(None)  # no data has the code -1
-    return [NOT_OFFERED if away else shown[code] for away, code in zip(gone, codes.tolist(), strict=True)]
+    shown = [_word(v, column.key) if column.decimals is None else _number(v, column.decimals) for v in values.tolist()]
+    cells: NDArray[Any] = np.array([*shown, None], dtype=object)[codes]  # no data has the code -1
+    cells[gone] = NOT_OFFERED
+    return cells
 
 
 def _values(counts: pd.DataFrame, codes: list[str], *, public: bool) -> Values:
@@ -93,26 +94,25 @@ def _values(counts: pd.DataFrame, codes: list[str], *, public: bool) -> Values:
     if public:
         cold = (counts["hotspot_class"] < 0).fillna(value=False)
         counts = counts.assign(hotspot_class=counts["hotspot_class"].mask(cold, 0))
-    not_offered = split_not_offered(counts["not_offered"])
-    place = [position[code] for code in counts["area_code"].tolist()]
-    rows: dict[tuple[str, str], list[int]] = {}
-    pairs = zip(*(counts[name].astype(str).tolist() for name in ("category", "period")), strict=True)
-    for row, pair in enumerate(pairs):
-        rows.setdefault(pair, []).append(row)
+    # Rows share a few lists of what is not offered.
+    listed, lists = pd.factorize(counts["not_offered"].fillna(""))
+    not_offered = split_not_offered(pd.Series(lists))
+    place = counts["area_code"].map(position).to_numpy(dtype=np.intp)
+    rows = sorted(counts.reset_index(drop=True).groupby(["category", "period"]).indices.items())
     out: Values = {}
     for column in COLUMNS:
         key = column.key
         if column.name not in counts:
             continue
         measure = column.name.removesuffix("_lower")
-        gone = [key not in _ENDS and measure in names for names in not_offered]
+        gone = np.array([key not in _ENDS and measure in names for names in not_offered], dtype=bool)[listed]
         cells = _cells(counts, column, gone)
-        for (category, period), members in sorted(rows.items()):
-            line: list[float | str | None] = [None] * len(codes)
-            for row in members:
-                line[place[row]] = cells[row]
-            if any(cell is not None for cell in line):
-                out.setdefault(category, {}).setdefault(key, {})[period] = line
+        given = cells != None  # noqa: E711 - cell by cell
+        for (category, period), members in rows:
+            if given[members].any():
+                line = np.full(len(codes), None, dtype=object)
+                line[place[members]] = cells[members]
+                out.setdefault(str(category), {}).setdefault(key, {})[str(period)] = line.tolist()
     return out
 
 
@@ -139,18 +139,24 @@ def _limits(
         there are no others.
     """
     kind = counts["period"].map(lambda period: kinds.get(str(period), "y"))
-    weak = counts["reliability"].isin(WEAK)
+    weak = counts["reliability"].isin(WEAK).to_numpy()
+    columns = {
+        measure: Ranges.of(counts).value if measure == "count" else counts[name].to_numpy(float, na_value=math.nan)
+        for measure, name in _MEASURES.items()
+    }
     out: dict[str, dict[str, dict[str, list[float]]]] = {}
-    for (name, category), rows in counts.groupby([kind, "category"], sort=True):
-        steady = rows[~weak[rows.index]]
+    groups = pd.DataFrame({"kind": kind.to_numpy(), "category": counts["category"].to_numpy()})
+    for (name, category), rows in sorted(groups.groupby(["kind", "category"]).indices.items()):
         pools = {}
-        for measure, column in _MEASURES.items():
-            values = Ranges.of(rows).value if measure == "count" else rows[column].to_numpy(float, na_value=math.nan)
-            every = pd.Series(values, index=rows.index).dropna()
-            found = every[every.index.isin(steady.index)] if measure == "rate" else every
-            pool = found if len(found) else every
+        for measure, values in columns.items():
+            pool = values[rows][~np.isnan(values[rows])]
+            steady = values[rows][~np.isnan(values[rows]) & ~weak[rows]]
+            if measure == "rate" and len(steady):
+                pool = steady
             limits = palette.class_limits(
-                pool.round(4), percentiles=palette.PERCENTILES[level], step=step if measure == "count" else 1
+                pool.round(4).tolist(),
+                percentiles=palette.PERCENTILES[level],
+                step=step if measure == "count" else 1,
             )
             pools[measure] = list(limits)
         out.setdefault(str(name), {})[str(category)] = pools
