@@ -207,6 +207,14 @@ class ReleaseIndex:
         return tuple(frame.sort_values("rank").rename_geometry("shape").to_dict("records"))
 
     @cached_property
+    def cores(self) -> dict[str, list[dict[str, Any]]]:
+        """List the densest parts of each hotspot by its id, most incidents first; none outside internal."""
+        found: dict[str, list[dict[str, Any]]] = {}
+        for row in self.released.cores.sort_values("core_id").to_dict("records"):
+            found.setdefault(str(row["hotspot_id"]), []).append(row)
+        return found
+
+    @cached_property
     def water(self) -> Any:
         """Water in the gaps between areas."""
         if not self.info.gaps_are_water:

@@ -468,10 +468,7 @@ def _where(index: ReleaseIndex, row: dict[str, Any], facts: HotspotFacts) -> lis
 
 
 def _cores(index: ReleaseIndex, row: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the densest parts of the hotspot, most incidents first; none outside internal."""
-    cores = index.released.cores
-    mine = cores[cores["hotspot_id"] == row["hotspot_id"]].sort_values("core_id")
-    return list(mine.to_dict("records")[:MOST_CORES])
+    return index.cores.get(str(row["hotspot_id"]), [])[:MOST_CORES]
 
 
 def _nearby(index: ReleaseIndex, row: dict[str, Any]) -> list[str]:
