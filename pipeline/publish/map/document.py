@@ -1,38 +1,20 @@
-"""The map of a release as a map of folium: one page with our style sheets and scripts, nothing from the network."""
+"""The page of a map: our style sheets and scripts around Leaflet's map, nothing from the network.
 
-from collections.abc import Collection, Sequence
-from dataclasses import replace
-from html import escape
+A run writes it from here. `hotspot_map` writes the same page with folium, whose elements can be added to it.
+"""
+
+import json
+from collections.abc import Collection, Iterable, Sequence
 from importlib.resources import files
-from pathlib import Path
-from typing import Any, ClassVar, Self
-
-import folium
-from branca.element import Figure
 
 from pipeline.errors import InputError
 from pipeline.publish import page, words
-from pipeline.publish.map.folium_elements import (
-    AreaLayer,
-    ContextLayer,
-    DensityLayer,
-    HotspotLayer,
-    MapLayer,
-    PagePart,
-    labels_of,
-    marker_pictures,
-    refuse_unsafe,
-    rendered_once,
-    styles_of,
-    text_block,
-)
 from pipeline.publish.map.payload import make_payload
-from pipeline.publish.map.script import map_script, open_script
-from pipeline.publish.surroundings import Surroundings, read_surroundings
-from pipeline.release.released import Released
-from pipeline.release.stored import read_release
+from pipeline.publish.map.script import map_script
+from pipeline.publish.surroundings import Surroundings
+from pipeline.release.released import Released, ReleaseInfo
 
-__all__ = ["HotspotMap", "map_html"]
+__all__ = ["map_html"]
 
 STYLES = ("frame.css", "panel.css", "map.css", "drawers.css", "narrow.css", "paper.css")
 
@@ -49,8 +31,45 @@ LINKED = (
 )
 """Pages beside the map that its guide leads to, and the words of each link."""
 
-OVER_AREAS = 445
-"""`z-index` of what a notebook adds: above areas and circles, below the outlines of hotspots."""
+Panes = tuple[tuple[str, int], ...]
+"""Panes of Leaflet, which hold layers: the name of each and its `z-index`, by which they are stacked."""
+
+AREA_PANES: Panes = (("areas", 400), ("circles", 425))
+DENSITY_PANES: Panes = (("bands", 370),)
+CONTEXT_PANES: Panes = (("green", 405), ("water", 432), ("casing", 434), ("core", 435), ("stations", 460))
+HOTSPOT_PANES: Panes = (("spots", 450),)
+
+MAP = "map_hotspots"
+"""Name of the map in the page and in its script."""
+
+ELEMENT = f'<div class="folium-map" id="{MAP}" ></div>'
+
+OPENING = f"""var {MAP} = L.map(
+                "{MAP}",
+                {{
+                    center: [0.0, 0.0],
+                    crs: L.CRS.EPSG3857,
+                    ...{{
+  "zoom": 9,
+  "zoomControl": false,
+  "preferCanvas": false,
+  "attributionControl": false,
+  "zoomSnap": 0.25,
+  "zoomDelta": 0.75,
+  "wheelPxPerZoomLevel": 110,
+  "zoomAnimation": false,
+  "fadeAnimation": false,
+  "markerZoomAnimation": false,
+}}
+
+                }}
+            );"""
+"""Script that makes the map, in the form in which folium writes it; the page's own script fits it to the areas."""
+
+
+def panes_script(panes: Panes) -> str:
+    """Return the script that makes the panes of a layer."""
+    return "\n\n".join(f"{MAP}.createPane({json.dumps(name)}).style.zIndex = {height};" for name, height in panes)
 
 
 def _asset(name: str) -> str:
@@ -62,237 +81,67 @@ def _style() -> str:
     return page.colour_tokens() + "\n".join(_asset(name) for name in STYLES)
 
 
-class HotspotMap(folium.Map):  # type: ignore[misc] # folium is untyped
-    """The map of a release, as `hotspots run` writes it: a map of folium that other elements can be added to.
-
-    It works without a network. Numbers, names and outlines are in one block of data, which the page's own script reads;
-    none of them passes through a template or an argument of folium.
-
-    Parameters
-    ----------
-    released
-        What came through the gate. Nothing else is on the page, but for what is added to the map.
-    layers
-        Layers drawn from the release. Without a `DensityLayer`, a `HotspotLayer` or a `ContextLayer`, its shapes are
-        not in the page.
-    surroundings
-        Public layers under the hotspots. Nothing of them comes from the data.
-    pages
-        Addresses of the pages beside the map, as seen from it: "panel.html". The map leads to them, and to no other.
-
-    Attributes
-    ----------
-    released
-        As given.
+def image_origin(info: ReleaseInfo) -> str:
+    """Return the one host that pictures may come from; empty for none.
 
     Raises
     ------
     InputError
-        If `layers` lacks an `AreaLayer`; if tiles are configured without attribution, or with an address that is not
-        http(s).
-
-    Notes
-    -----
-    Elements of folium are added as to any map: `folium.Marker((51.5, -0.1)).add_to(hotspot_map)`. They are drawn above
-    the areas and below the outlines of hotspots. The pictures and files that readers download do not contain them.
-    An `InputError` is raised for elements that load anything from the network (tiles, icons, most plugins, heat maps,
-    from which points could be recovered as well) and for those that treat their text as HTML or as a script (popups,
-    tooltips): `Label` shows plain text instead.
-
-    What is added has not passed the release gate: whoever hands the map on is responsible for it.
-
-    Examples
-    --------
-    >>> hotspot_map = HotspotMap.from_folder("outputs/sample/public")  # doctest: +SKIP
-    >>> folium.GeoJson("stations.geojson").add_child(Label(column="name")).add_to(hotspot_map)  # doctest: +SKIP
-    >>> hotspot_map.save("with_stations.html")  # doctest: +SKIP
+        If tiles are configured without attribution, or with an address that is not http(s).
     """
-
-    default_js: ClassVar[list[tuple[str, str]]] = []
-    default_css: ClassVar[list[tuple[str, str]]] = []
-
-    def __init__(
-        self,
-        released: Released,
-        *,
-        layers: Sequence[MapLayer] | None = None,
-        surroundings: Surroundings | None = None,
-        pages: Collection[str] = (),
-    ) -> None:
-        # Only settings of ours pass through folium's templates.
-        super().__init__(
-            location=(0, 0),
-            tiles=None,
-            zoom_start=9,
-            min_zoom=5,
-            max_zoom=16,
-            zoom_control=False,
-            attribution_control=False,
-            zoom_snap=0.25,
-            zoom_delta=0.75,
-            wheel_px_per_zoom_level=110,
-            zoom_animation=False,
-            fade_animation=False,
-            marker_zoom_animation=False,
-        )
-        self._id = "hotspots"  # random otherwise, and two builds would differ
-        self.released = released
-        self.surroundings = surroundings or Surroundings()
-        self.pages = frozenset(pages)
-        origin = page.tile_origin(released.info.tiles_url)
-        if origin and not released.info.tiles_attribution:
-            raise InputError("page.tiles.url is set without page.tiles.attribution: say whose map it is")
-        drawn = (AreaLayer(), DensityLayer(), ContextLayer(), HotspotLayer()) if layers is None else layers
-        if not any(isinstance(layer, AreaLayer) for layer in drawn):
-            raise InputError("a hotspot map needs an AreaLayer: add AreaLayer() to its layers")
-        MapPage(self, image_origin=origin)
-        for layer in drawn:
-            layer.add_to(self)
-
-    @classmethod
-    def from_folder(cls, folder: str | Path, *, layers: Sequence[MapLayer] | None = None) -> Self:
-        """Draw the map of a finished run.
-
-        Parameters
-        ----------
-        folder
-            Folder of a profile in a run's outputs: "outputs/sample/public". The release is read from `work/release`
-            beside it, which stays with the data owner.
-        layers
-            As for the class.
-
-        Raises
-        ------
-        InputError
-            If the release is not there: a folder that was handed over contains layers and tables, not the release.
-        DisclosureError
-            If the stored release is not the one that passed the gate.
-        """
-        here = Path(folder).resolve()
-        work = here.parent / "work"
-        released = read_release(work / "release" / here.name)
-        return cls(released, layers=layers, surroundings=read_surroundings(work))
-
-    def add_child(self, child: Any, name: str | None = None, index: int | None = None) -> Any:
-        """Add an element of folium.
-
-        Raises
-        ------
-        InputError
-            If it needs the network, or treats its text as HTML or as a script.
-        """
-        refuse_unsafe(child)
-        return super().add_child(child, name=name, index=index)
-
-    def keep_in_front(self, *_: Any) -> None:
-        """Raise an error: folium needs a script from the network for it. Give the layer a pane instead.
-
-        Raises
-        ------
-        InputError
-            Always.
-        """
-        raise InputError("keep_in_front needs a script from the network: give the layer a pane, pane='markerPane'")
+    origin = page.tile_origin(info.tiles_url)
+    if origin and not info.tiles_attribution:
+        raise InputError("page.tiles.url is set without page.tiles.attribution: say whose map it is")
+    return origin
 
 
-class MapPage(Figure):  # type: ignore[misc] # branca is untyped
-    """The page around a map: folium's figure, written by our template, with a policy that lists the scripts' hashes.
+def page_of_map(
+    released: Released,
+    surroundings: Surroundings,
+    *,
+    pages: Collection[str],
+    base: str,
+    styles: Iterable[str] = (),
+    added: Sequence[str] = (),
+    labels: str = "",
+    scripts: Iterable[str] = (),
+) -> str:
+    """Write the page around a map.
 
     Parameters
     ----------
-    shown
-        The map; the figure takes it in.
-    image_origin
-        The one host that pictures may come from; empty for none.
+    released, surroundings, pages
+        As for `map_html`.
+    base
+        Script that makes the map and its panes.
+    styles, added, labels, scripts
+        What elements of folium bring along: style sheets, markup, a block of texts, and scripts to run after `base`.
+
+    Raises
+    ------
+    InputError
+        If tiles are configured without attribution, or with an address that is not http(s).
     """
-
-    def __init__(self, shown: HotspotMap, *, image_origin: str) -> None:
-        super().__init__(height="760px")
-        self._id, self.shown, self.image_origin = "hotspots", shown, image_origin
-        self._empty()
-        self.add_child(shown)
-
-    def _empty(self) -> None:
-        # Folium's own head repeats what our style sheet says.
-        self.header = PagePart(self, "header", without=self.shown.get_name())
-        self.html, self.script = PagePart(self, "html"), PagePart(self, "script")
-
-    def render(self, **_: Any) -> str:
-        """Write the page.
-
-        Returns
-        -------
-        html
-            One self-contained file. The same release gives the same bytes, unless elements with ids of folium's own
-            were added.
-
-        Raises
-        ------
-        InputError
-            If an element needs the network, or treats its text as HTML or as a script.
-        """
-        shown, info = self.shown, self.shown.released.info
-        own: list[Any] = [shown, *(layer for layer in shown._children.values() if isinstance(layer, MapLayer))]  # noqa: SLF001
-        labels = labels_of(shown)
-        self._empty()
-        for child in shown._children.values():  # noqa: SLF001 - what was added to an element after it was added itself
-            refuse_unsafe(child)
-        with rendered_once(shown):
-            shown.render()
-
-        # Scripts of added elements are separate, so that an error in them does not stop the map.
-        base = "\n".join(self.script.texts.pop(element.get_name()) for element in own)
-        element = self.html.texts.pop(shown.get_name())
-        added = "\n".join(self.script.texts.values())
-        leaflet_script, leaflet_style = page.leaflet()
-        scripts = [leaflet_script, base]
-        if added:
-            pictures = marker_pictures() if "L.marker(" in added else ""
-            words_of = open_script("labels.js") if labels else ""
-            over = f'{shown.get_name()}.getPane("overlayPane").style.zIndex = {OVER_AREAS};'
-            scripts.append("\n".join(text for text in (pictures, words_of, over, added) if text))
-        with words.speaking(info.language):
-            body = page.render(
-                "map.html",
-                map=page.safe(element),
-                added=[page.safe(text) for text in self.html.texts.values()],
-                labels=page.safe(text_block(labels)) if labels else "",
-                links=[(address, words.say(key)) for address, key in LINKED if address in shown.pages],
-            )
-            return page.document(
-                language=info.language,
-                title=words.say("map_frame.page_title", title=info.title),
-                styles=[leaflet_style, _style(), *styles_of(self.header)],
-                body=body,
-                data=make_payload(_shown(shown.released, own), _around(shown.surroundings, own), pages=shown.pages),
-                scripts=(*scripts, map_script()),
-                image_origin=self.image_origin,
-            )
-
-    def _repr_html_(self, **_: Any) -> str:
-        """Show the page inside a notebook, in a frame."""
-        return (
-            f'<iframe title="{escape(self.shown.released.info.title)}" srcdoc="{escape(self.render())}" '
-            f'width="{self.width}" height="{self.height}" style="border: 0" allowfullscreen></iframe>'
+    info = released.info
+    origin = image_origin(info)
+    leaflet_script, leaflet_style = page.leaflet()
+    with words.speaking(info.language):
+        body = page.render(
+            "map.html",
+            map=page.safe(ELEMENT),
+            added=[page.safe(text) for text in added],
+            labels=page.safe(labels),
+            links=[(address, words.say(key)) for address, key in LINKED if address in pages],
         )
-
-
-def _shown(released: Released, layers: Sequence[Any]) -> Released:
-    """Leave out the shapes of layers that are not on the map."""
-    without = {
-        name: getattr(released, name).iloc[:0]
-        for kind, names in (
-            (DensityLayer, ("density", "density_by_category")),
-            (HotspotLayer, ("hotspots", "hotspots_by_category")),
+        return page.document(
+            language=info.language,
+            title=words.say("map_frame.page_title", title=info.title),
+            styles=[leaflet_style, _style(), *styles],
+            body=body,
+            data=make_payload(released, surroundings, pages=pages),
+            scripts=(leaflet_script, base, *scripts, map_script()),
+            image_origin=origin,
         )
-        for name in names
-        if not any(isinstance(layer, kind) for layer in layers)
-    }
-    return replace(released, **without)
-
-
-def _around(surroundings: Surroundings, layers: Sequence[Any]) -> Surroundings:
-    return surroundings if any(isinstance(layer, ContextLayer) for layer in layers) else Surroundings()
 
 
 def map_html(released: Released, surroundings: Surroundings | None = None, *, pages: Collection[str] = ()) -> str:
@@ -317,5 +166,6 @@ def map_html(released: Released, surroundings: Surroundings | None = None, *, pa
     InputError
         If tiles are configured without attribution, or with an address that is not http(s).
     """
-    html: str = HotspotMap(released, surroundings=surroundings, pages=pages).get_root().render()
-    return html
+    panes = (AREA_PANES, DENSITY_PANES, CONTEXT_PANES, HOTSPOT_PANES)
+    base = "\n".join((OPENING, *map(panes_script, panes)))
+    return page_of_map(released, surroundings or Surroundings(), pages=pages, base=base)

@@ -25,6 +25,7 @@ from branca.element import Element, Link, MacroElement
 from jinja2 import Template
 
 from pipeline.errors import InputError
+from pipeline.publish.map.document import AREA_PANES, CONTEXT_PANES, DENSITY_PANES, HOTSPOT_PANES, Panes, panes_script
 
 __all__ = [
     "AreaLayer",
@@ -55,43 +56,41 @@ class MapLayer(MacroElement):  # type: ignore[misc] # branca is untyped
         Name of each pane and its `z-index`.
     """
 
-    panes: ClassVar[tuple[tuple[str, int], ...]] = ()
-    _template = Template(
-        """{% macro script(this, kwargs) %}
-{% for name, height in this.panes %}
-{{ this._parent.get_name() }}.createPane({{ name|tojson }}).style.zIndex = {{ height }};
-{% endfor %}
-{% endmacro %}"""
-    )
+    panes: ClassVar[Panes] = ()
+    _template = Template("{% macro script(this, kwargs) %}{{ this.panes_script() }}{% endmacro %}")
 
     def __init__(self) -> None:
         super().__init__()
         self._name = type(self).__name__
         self._id = "hotspots"  # random otherwise, and two maps of one release would differ
 
+    def panes_script(self) -> str:
+        """Return the script that makes the panes."""
+        return panes_script(self.panes)
+
 
 class AreaLayer(MapLayer):
     """Boroughs, groups of wards and wards, filled by class, and circles for counts. Every map has it."""
 
-    panes = (("areas", 400), ("circles", 425))
+    panes = AREA_PANES
 
 
 class DensityLayer(MapLayer):
     """Density of incidents as isopleths: bands between two values per square kilometre."""
 
-    panes = (("bands", 370),)
+    panes = DENSITY_PANES
 
 
 class HotspotLayer(MapLayer):
     """Outlines of hotspots, with their rank."""
 
-    panes = (("spots", 450),)
+    panes = HOTSPOT_PANES
 
 
 class ContextLayer(MapLayer):
     """Water, green, rail, roads, stations and places under the outlines of hotspots, where the run has them."""
 
-    panes = (("green", 405), ("water", 432), ("casing", 434), ("core", 435), ("stations", 460))
+    panes = CONTEXT_PANES
 
 
 class Label(MacroElement):  # type: ignore[misc] # branca is untyped
