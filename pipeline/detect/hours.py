@@ -5,6 +5,7 @@ beside those of as many incidents spread evenly over the week, since the busiest
 three-hour bands of each place are set beside the rest of the region. All of it is for the internal folder.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from scipy import sparse
 from pipeline.detect.hotspots.description import CLEARLY_ABOVE, tails_above
 from pipeline.detect.hotspots.outlines import within
 from pipeline.detect.method import DetectInput, Findings, Method, Need, Scope
-from pipeline.domain.categories import ROOT
+from pipeline.domain.categories import ROOT, having
 from pipeline.statistics.aoristic import UNITS, week_units
 from pipeline.statistics.change import ChangeWord
 from pipeline.statistics.uncertainty import benjamini_hochberg
@@ -29,6 +30,7 @@ __all__ = [
     "WEEK_HOURS",
     "busiest",
     "busiest_by_chance",
+    "category_tables",
     "hour_tables",
     "week_hours",
 ]
@@ -139,6 +141,7 @@ def hour_tables(
     region: Ints | None,
     min_incidents: int,
     seed: int,
+    above: Callable[[Ints, Ints], NDArray[np.bool_]] | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Write the tables of the places of one level.
 
@@ -158,6 +161,9 @@ def hour_tables(
         Fewest incidents with a known time of a place that is given.
     seed
         Of the random draws.
+    above
+        Which bands, shape (places, 56), stand out against those of the region, shape (56,); by default places are set
+        against the rest of it.
 
     Returns
     -------
@@ -166,9 +172,10 @@ def hour_tables(
     """
     timed = units.sum(axis=1) // UNITS
     enough = timed >= min_incidents
-    above = np.zeros(units.shape, dtype=bool)
+    marked = np.zeros(units.shape, dtype=bool)
     if region is not None and enough.any():
-        above[enough] = np.repeat(_above(_bands(units[enough]), _bands(region[None, :])[0]), BAND_HOURS, axis=1)
+        found = (above or _above)(_bands(units[enough]), _bands(region[None, :])[0])
+        marked[enough] = np.repeat(found, BAND_HOURS, axis=1)
     peaks = []
     for k, code in enumerate(codes):
         row: dict[str, Any] = {
@@ -193,7 +200,7 @@ def hour_tables(
             "weekday": np.tile(np.arange(WEEK_HOURS) // 24 + 1, len(shown)),
             "hour": np.tile(np.arange(WEEK_HOURS) % 24, len(shown)),
             "incidents": units[shown].ravel() / UNITS,
-            "word": np.where(above[shown].ravel(), ChangeWord.HIGHER.value, ""),
+            "word": np.where(marked[shown].ravel(), ChangeWord.HIGHER.value, ""),
         }
     )
     return HOURS.conform(hours), HOUR_PEAKS.conform(pd.DataFrame(peaks, columns=HOUR_PEAKS.names))
@@ -213,6 +220,59 @@ def _above(here: Ints, region: Ints) -> NDArray[np.bool_]:
     p = tails_above(here // UNITS, total=own // UNITS, share=rest / everything)
     clear = benjamini_hochberg(np.clip(p, 0, 1), included=np.broadcast_to(region[None, :] > 0, here.shape))
     return np.asarray(clear <= CLEARLY_ABOVE, dtype=bool)
+
+
+def _above_others(here: Ints, region: Ints) -> NDArray[np.bool_]:
+    """Return which bands hold clearly more of a category's incidents than of all others.
+
+    A category may be most of the region, so that the others are too few to be taken for what is usual: the test is
+    Fisher's, with as many incidents in the band and in the category as there are.
+    """
+    from scipy import stats
+
+    own = here // UNITS
+    band = np.maximum(region // UNITS, own)
+    total = np.maximum(region.sum() // UNITS, band.sum(axis=1, keepdims=True))
+    p = stats.hypergeom.sf(own - 1, total, band, own.sum(axis=1, keepdims=True))
+    clear = benjamini_hochberg(np.clip(p, 0, 1), included=np.broadcast_to(region[None, :] > 0, here.shape))
+    return np.asarray(clear <= CLEARLY_ABOVE, dtype=bool)
+
+
+def category_tables(
+    incidents: pd.DataFrame, code: str, *, region: Ints, min_incidents: int, seed: int
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Write the tables of each category in the whole region; what stands out is tested against all other incidents.
+
+    Parameters
+    ----------
+    incidents
+        As `week_hours` takes them, with categories: ids joined by semicolons.
+    code
+        Of the region.
+    region
+        Its units, shape (168,).
+    min_incidents, seed
+        As `hour_tables` takes them.
+    """
+    texts = incidents["categories"].dropna().unique()
+    ids = sorted({category for text in texts for category in str(text).split(";")} - {"", ROOT})
+    members = [np.flatnonzero(having(incidents["categories"], category)) for category in ids]
+    held = np.array([len(rows) for rows in members], dtype=np.int64)
+    row = np.concatenate(members) if members else np.zeros(0, dtype=np.int64)
+    units = week_hours(incidents, place=np.repeat(np.arange(len(ids)), held), row=row, places=len(ids))
+    found = hour_tables(
+        Level.REGION,
+        ids,
+        units,
+        incidents=held,
+        region=region,
+        min_incidents=min_incidents,
+        seed=seed,
+        above=_above_others,
+    )
+    # The tables name places: here each stands for a category of the same one.
+    hours, peaks = (table.assign(category=table["code"], code=code) for table in found)
+    return hours, peaks
 
 
 # The entry in the registry
@@ -249,6 +309,12 @@ def _hours(data: DetectInput) -> Findings:
         )
         hours.append(found[0])
         peaks.append(found[1])
+    if codes[Level.REGION.value]:
+        each = category_tables(
+            rows, codes[Level.REGION.value][0], region=region[0], min_incidents=settings.min_incidents, seed=seed
+        )
+        hours.append(each[0])
+        peaks.append(each[1])
     hotspots = data.made.get(f"hotspots/{name}.parquet")
     if hotspots is not None and len(hotspots) and data.described is not None:
         placed = data.described(headline)

@@ -83,8 +83,8 @@ class DetectInput:
         is not known), hour_band, interval_start, interval_minutes, categories, offence_group, ward_code, borough_code;
         None where no profile shows it.
     month_counts
-        Sums the counts of the region and its areas above the smallest over periods, as `ward_counts` does; None where
-        no profile shows it.
+        Sums the counts of the region and its areas above the smallest over periods, as `ward_counts` does: takes
+        periods, categories and levels; None where no profile shows it.
     weights, labels
         Weight by offence, and label by category id; None and empty where no weights are given.
     made
@@ -114,7 +114,7 @@ class DetectInput:
     incidents_apart: pd.DataFrame | None = None
     described: Callable[[Period], pd.DataFrame] | None = None
     timed: Callable[[Period], pd.DataFrame] | None = None
-    month_counts: Callable[[Sequence[Period]], pd.DataFrame] | None = None
+    month_counts: Callable[[Sequence[Period], Sequence[str], Sequence[str]], pd.DataFrame] | None = None
     weights: Mapping[str, float] | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     made: Mapping[str, pd.DataFrame] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Seasons: trend and season of the region and its areas above the smallest, and the latest months against expectation.
+"""Seasons: trend and season of the region, its areas above the smallest and its categories; the latest months expected.
 
 Months that the data does not cover are gaps, never zero: only the latest run of months without a gap, under one
 recording system, is fitted. All of it is for the internal folder.
@@ -15,7 +15,7 @@ from pipeline.domain.periods import Break, Period, is_partial, month_of, month_r
 from pipeline.statistics.change import ChangeWord
 from pipeline.statistics.seasons import FEWEST_MONTHS, MONTH_DAYS, PERIOD, decompose, expect
 from pipeline.statistics.uncertainty import benjamini_hochberg
-from pipeline.tables import SEASON_MONTHS, SEASONS
+from pipeline.tables import SEASON_MONTHS, SEASONS, Level
 
 __all__ = ["FITTED", "METHOD", "TOO_FEW_INCIDENTS", "TOO_FEW_MONTHS", "latest_run", "season_rows"]
 
@@ -160,24 +160,44 @@ def _seasons(data: DetectInput) -> Findings:
         p.first_month: not is_partial(p, first_date=span.first, last_date=span.last, missing=lacking) for p in every
     }
     number = {p.id: p.first_month for p in every}
-    counts = data.month_counts(every).assign(month=lambda table: table["period"].map(number))
+    counts = data.month_counts(every, [ROOT], [Level.REGION, Level.BOROUGH])
+    counts = counts.assign(month=counts["period"].map(number))
     counts["incidents"] = counts["incidents"].astype("Int64").mask(~counts["month"].map(whole))
     breaks = () if config.periods.ignore_breaks else config.periods.breaks
+    known_breaks = [Break(int(b.month.replace("-", "")), b.text) for b in breaks]
     months, areas = season_rows(
-        counts[counts["category"] == ROOT],
-        breaks=[Break(int(b.month.replace("-", "")), b.text) for b in breaks],
+        counts,
+        breaks=known_breaks,
         compare_months=settings.compare_months,
         min_monthly=settings.min_monthly,
         fdr_q=config.change.fdr_q,
         seed=config.run.seed,
     )
+    # Categories of the region are a family of their own: an area's months and a category's are not the same question.
+    ids = sorted(set(data.labels) - {ROOT})
+    each = data.month_counts(every, ids, [Level.REGION]) if ids else counts[:0]
+    if len(each):
+        region = each["area_code"].iloc[0]
+        counted = each.assign(month=each["period"].map(number), area_code=each["category"])
+        counted["incidents"] = counted["incidents"].astype("Int64").mask(~counted["month"].map(whole))
+        more = season_rows(
+            counted,
+            breaks=known_breaks,
+            compare_months=settings.compare_months,
+            min_monthly=settings.min_monthly,
+            fdr_q=config.change.fdr_q,
+            seed=config.run.seed,
+        )
+        more_months, more_areas = (table.assign(category=table["area_code"], area_code=region) for table in more)
+        months = pd.concat([months, more_months], ignore_index=True)
+        areas = pd.concat([areas, more_areas], ignore_index=True)
     fitted = int((areas["state"] == FITTED).sum())
     return Findings(
         tables={
             f"patterns/{name}/{SEASON_MONTHS.name}.parquet": months,
             f"patterns/{name}/{SEASONS.name}.parquet": areas,
         },
-        choices={f"seasons {name}": f"{fitted} of {len(areas)} areas fitted"},
+        choices={f"seasons {name}": f"{fitted} of {len(areas)} areas and categories fitted"},
     )
 
 

@@ -13,7 +13,7 @@ from pipeline.aggregate.coverage import source_of, unplaced_inside
 from pipeline.detect.density import bandwidth_of, month_rows
 from pipeline.detect.method import DetectInput, Findings, Method, Need, Scope
 from pipeline.detect.registry import METHODS
-from pipeline.domain.categories import ROOT, in_total, outside_total
+from pipeline.domain.categories import in_total, outside_total
 from pipeline.domain.periods import Period, Span, without_months
 from pipeline.domain.profile_windows import Windows, choose_windows
 from pipeline.errors import InputError
@@ -22,7 +22,7 @@ from pipeline.ingest import read_streets, read_weights, stored_mask
 from pipeline.stages import Context
 from pipeline.stages.release import released_anchor
 from pipeline.storage.files import read_json, read_table, write_json, write_layer, write_table
-from pipeline.tables import AREA_MONTHS, AREAS, LOCATIONS, Level, Place
+from pipeline.tables import AREA_MONTHS, AREAS, LOCATIONS, Place
 
 __all__ = ["headline_windows", "run"]
 
@@ -139,14 +139,14 @@ def _load(context: Context, window: Windows, *, needs: frozenset[Need]) -> Detec
             months[months["area_code"].isin(wards["area_code"])], periods, areas=wards, categories=categories
         )
 
-    def month_counts(periods: Sequence[Period]) -> pd.DataFrame:
+    def month_counts(periods: Sequence[Period], categories: Sequence[str], levels: Sequence[str]) -> pd.DataFrame:
         months = read_table(context.work("area_months.parquet"), AREA_MONTHS)
-        above = areas[areas["covered"] & areas["level"].isin([Level.REGION, Level.BOROUGH])]
+        above = areas[areas["covered"] & areas["level"].isin(list(levels))]
         return sum_periods(
             months[months["area_code"].isin(above["area_code"])],
             periods,
             areas=above[["area_code", "level"]],
-            categories=[ROOT],
+            categories=categories,
         )
 
     internal = any(profile.audience == "internal" for profile in config.profiles)

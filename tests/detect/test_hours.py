@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from pipeline.detect.hours import busiest_by_chance, hour_tables, week_hours
+from pipeline.detect.hours import busiest_by_chance, category_tables, hour_tables, week_hours
 from pipeline.statistics.aoristic import UNITS
 
 MONDAY = 4 * 1440  # 5 January 1970
@@ -65,6 +65,33 @@ def test_the_busiest_four_hours_and_what_stands_out() -> None:
         "region", ["r"], region[None, :], incidents=np.array([1108]), region=None, min_incidents=100, seed=1
     )
     assert (alone[0]["word"] != "higher").all()
+
+
+def test_categories_are_set_against_all_other_incidents() -> None:
+    # Theft: 120 on Friday at 22:00; fraud: 168 evenly, of which those of Monday are theft too; arson: 3.
+    even = [(hour // 24 + 1, hour % 24, "fraud;theft" if hour < 24 else "fraud") for hour in range(168)]
+    rows = [*even, *[(5, 22, "theft")] * 120, *[(2, 3, "arson")] * 3, (2, 4, "")]
+    frame = pd.DataFrame(rows, columns=["weekday", "hour_band", "categories"])
+    frame = frame.assign(interval_start=pd.NA, interval_minutes=pd.NA)
+    region = week_hours(frame, place=np.zeros(len(frame), dtype=int), row=np.arange(len(frame)), places=1)[0]
+    hours, peaks = category_tables(frame, "R", region=region, min_incidents=100, seed=1)
+    assert peaks[["category", "incidents", "timed"]].to_numpy().tolist() == [
+        ["arson", 3, 3], ["fraud", 168, 168], ["theft", 144, 144],
+    ]  # fmt: skip
+    assert set(peaks["level"]) == {"region"}
+    assert set(peaks["code"]) == set(hours["code"]) == {"R"}
+    found = peaks.set_index("category")
+    # 120 and one each in the other three hours; the even ones have four in any four hours.
+    assert (found.loc["theft", "weekday"], found.loc["theft", "peak"]) == (5, 120)
+    assert found.loc["fraud", "peak"] == 4
+    assert found.loc["fraud", "peak"] <= found.loc["fraud", "chance_high"]
+    marked = hours[hours["word"] == "higher"]
+    assert set(hours["category"]) == {"fraud", "theft"}
+    theft = marked[marked["category"] == "theft"]
+    # Mondays have no others: 3 of 144 where 3 of 292 are expected come by chance in one case of eight.
+    assert theft[["weekday", "hour"]].to_numpy().tolist() == [[5, 21], [5, 22], [5, 23]]
+    nothing = category_tables(frame.assign(categories=None), "R", region=region, min_incidents=100, seed=1)
+    assert [len(table) for table in nothing] == [0, 0]
 
 
 def test_an_even_week_passes_the_value_of_chance_in_one_case_of_twenty() -> None:

@@ -35,15 +35,24 @@ def with_tables(released: Released, *, timed: int, months: int) -> Released:
     other = hour_tables("borough", boroughs, units, incidents=np.full(len(boroughs), 9), region=week, **args)
     counts = (500 + 90 * np.sin(np.arange(months) * np.pi / 6)).round().astype(int)
     counts[-1] = 900
-    every = pd.concat(
-        [table(released.info.region_code, counts.tolist(), level="region"), table(boroughs[0], counts.tolist())]
-    )
+    code = released.info.region_code
+    every = pd.concat([table(code, counts.tolist(), level="region"), table(boroughs[0], counts.tolist())])
     fitted = season_rows(every, **RULES)
+    # One category has half of everything, a second 99 incidents, a third is not shown.
+    ids, few = ["racist", "faith", "not shown"], np.zeros(168, dtype=np.int64)
+    few[7] = 99 * UNITS
+    mine = [week // UNITS // 2 * UNITS, few, week]
+    each = hour_tables("region", ids, np.array(mine), incidents=np.array([900, 99, 9]), region=week + few, **args)
+    halves = season_rows(pd.concat([table(c, (counts // 2).tolist(), level="region") for c in ids]), **RULES)
+    each, halves = (
+        [t.assign(category=t[name], **{name: code}) for t in found]
+        for found, name in ((each, "code"), (halves, "area_code"))
+    )
     tables = {
-        HOURS.name: pd.concat([region[0], other[0]], ignore_index=True),
-        HOUR_PEAKS.name: pd.concat([region[1], other[1]], ignore_index=True),
-        SEASON_MONTHS.name: fitted[0],
-        SEASONS.name: fitted[1],
+        HOURS.name: pd.concat([region[0], other[0], each[0]], ignore_index=True),
+        HOUR_PEAKS.name: pd.concat([region[1], other[1], each[1]], ignore_index=True),
+        SEASON_MONTHS.name: pd.concat([fitted[0], halves[0]], ignore_index=True),
+        SEASONS.name: pd.concat([fitted[1], halves[1]], ignore_index=True),
     }
     return dataclasses.replace(released, patterns=Patterns(tables))
 
@@ -66,7 +75,13 @@ def test_the_page_says_what_the_tables_hold(released: Released) -> None:
     assert "The busiest four hours of the week are Friday 22:00 to Saturday 02:00 , with 160 of the 1,800" in text
     assert f"would hold about {row['chance']:.0f}, and at most {row['chance_high']:.0f}" in text
     assert "8.9%" in text
-    assert html.count("<svg") == 4  # the region, the key, one borough, the trend
+    assert html.count("<svg") == 5  # the region, the key, one category, one borough, the trend
+    # Half of each hour: 5 for 10, and 20 for 40, of 840 and 60.
+    assert "Busiest four hours by category in" in text
+    assert " 900 900 Friday 22:00 to Saturday 02:00 80 (8.9%)" in text
+    assert "Season and trend by category" in text
+    assert "not shown" not in text
+    assert "450, expected" in text.split("The latest months by category")[1]
     assert "have too few incidents with a day and a time" in text
     assert "The season is clear: April is highest" in text
     assert "lead to expect: 2 of 6 counts; clearly lower: 0." in text
@@ -91,7 +106,7 @@ def test_only_the_internal_folder_has_the_page_and_its_tables(released: Released
     names = {path.name for path in tmp_path.iterdir()}
     assert names == {PAGE, "hours.csv", "hour_peaks.csv", "season_months.csv", "seasons.csv"}
     hours = pd.read_csv(tmp_path / "hours.csv")
-    assert hours.loc[hours["level"] == "region", "incidents"].sum() == 1800
+    assert hours.loc[(hours["level"] == "region") & (hours["category"] == "all"), "incidents"].sum() == 1800
     assert f'href="{PAGE}"' in map_html(released, pages=names)
     public = with_tables(fixture.city(audience="public"), timed=1680, months=40)
     write_when(public, tmp_path / "public")

@@ -8,6 +8,7 @@ import numpy as np
 
 from pipeline.detect.hours import BAND_HOURS, HOTSPOT, RUN_HOURS, WEEK_HOURS
 from pipeline.detect.seasons import FITTED, TOO_FEW_MONTHS
+from pipeline.domain.categories import ROOT
 from pipeline.domain.periods import months_between
 from pipeline.publish import charts, page, words
 from pipeline.publish.exports import csv_text
@@ -83,13 +84,13 @@ def when_html(released: Released) -> str:
         lead=week.lead(),
         region=week.region(),
         key=page.safe(charts.week_key([say(f"when.shade.{k}") for k in range(6)], width_pt=LARGE_PT[0])),
-        peaks=week.table(),
+        peaks=week.peaks(),
         groups=week.groups(),
         has_hours=week.shown,
         season_lead=months.lead(),
         trend=months.chart(),
         tables=months.tables(),
-        notes=[say(f"when.note.{key}") for key in (*(("between", "chance", "framed") if week.shown else ()), "stl")],
+        notes=[say(f"when.note.{key}") for key in (*week.notes(), "stl")],
         caveats=info.caveats,
     )
     return page.document(
@@ -120,10 +121,17 @@ class _Week:
         peaks = released.patterns.of(HOUR_PEAKS)
         # Hotspots that the folder does not show stay out.
         peaks = peaks[(peaks["level"] != HOTSPOT) | peaks["code"].isin(released.hotspots["hotspot_id"])]
-        self._peaks: list[dict[str, Any]] = peaks.astype(object).where(peaks.notna(), None).to_dict("records")
+        rows: list[dict[str, Any]] = peaks.astype(object).where(peaks.notna(), None).to_dict("records")
+        self._peaks = [r for r in rows if r["category"] == ROOT]
+        order = {c.id: (k, c.label) for k, c in enumerate(released.info.categories)}
+        mine = [r for r in rows if r["category"] != ROOT and r["category"] in order]
+        self._categories = sorted(mine, key=lambda r: order[r["category"]])
+        self._labels: dict[str, str] = {category: label for category, (_, label) in order.items()}
         self._hours = {
-            (str(level), str(code)): part.sort_values(["weekday", "hour"])
-            for (level, code), part in released.patterns.of(HOURS).groupby(["level", "code"], sort=False)
+            (str(level), str(code), str(category)): part.sort_values(["weekday", "hour"])
+            for (level, code, category), part in released.patterns.of(HOURS).groupby(
+                ["level", "code", "category"], sort=False
+            )
         }
         names = released.areas.set_index("area_code")["name"].astype(str).to_dict()
         spots = released.hotspots
@@ -132,6 +140,13 @@ class _Week:
             for row in spots[["hotspot_id", "rank", "name"]].to_dict("records")
         }
         self.shown = any(r["peak"] is not None for r in self._peaks if r["level"] == Level.REGION)
+
+    def _name(self, row: dict[str, Any]) -> str:
+        """Name what a row is about: a category, or a place."""
+        if row["category"] != ROOT:
+            return self._labels[row["category"]]
+        name: str = self._names.get(row["code"], row["code"])
+        return name
 
     def _of(self, level: str) -> list[dict[str, Any]]:
         found = [r for r in self._peaks if r["level"] == level]
@@ -165,9 +180,9 @@ class _Week:
         return words.parts("when.lead" if clear else "when.lead_flat", **values)
 
     def _picture(self, row: dict[str, Any], size: tuple[float, float]) -> Any:
-        part = self._hours[row["level"], row["code"]]
+        part = self._hours[row["level"], row["code"], row["category"]]
         fine = row["timed"] >= HOURS_EACH
-        label = say("when.grid_label", name=self._names.get(row["code"], row["code"]), run=self._busiest(row))
+        label = say("when.grid_label", name=self._name(row), run=self._busiest(row))
         drawn = charts.week_grid(
             part["incidents"].to_numpy(dtype=np.float64),
             marked=(part["word"] == ChangeWord.HIGHER.value).fillna(value=False).to_numpy(dtype=bool),
@@ -177,6 +192,12 @@ class _Week:
             label=label,
         )
         return page.safe(drawn)
+
+    def notes(self) -> tuple[str, ...]:
+        """Name the notes on day and hour that the page needs."""
+        if not self.shown:
+            return ()
+        return ("between", "chance", "framed", *(("categories",) if self._categories else ()))
 
     def region(self) -> Any:
         """Draw the region's week; nothing with too few incidents."""
@@ -192,26 +213,34 @@ class _Week:
         # With one level of areas there are no smaller ones than boroughs.
         return [level for level in (Level.BOROUGH.value, HOTSPOT, Level.WARD.value) if level in there]
 
-    def table(self) -> page.Table | None:
-        """List the busiest four hours of places with enough incidents."""
+    def peaks(self) -> list[page.Table]:
+        """List the busiest four hours of places and of categories with enough incidents."""
         if not self.shown:
-            return None
+            return []
+        places = [r for level in (Level.REGION.value, *self._levels()) for r in self._of(level)]
+        above = say("when.column.above", region=self._info.region_name)
+        tables = [self._table(say("when.heading.peaks"), say("when.column.place"), places, above)]
+        if any(r["peak"] is not None for r in self._categories):
+            heading = say("when.heading.category_peaks", region=self._info.region_name)
+            first, last = say("concentration.column.category"), say("when.column.above_others")
+            tables.append(self._table(heading, first, self._categories, last))
+        return tables
+
+    def _table(self, heading: str, first: str, found: list[dict[str, Any]], last: str) -> page.Table:
         rows: list[tuple[str, ...]] = []
-        for level in (Level.REGION.value, *self._levels()):
-            for r in (r for r in self._of(level) if r["peak"] is not None):
-                peak = f"{words.whole(r['peak'])} ({words.fine_pct_text(100 * r['peak'] / r['timed'])})"
-                chance = say("when.chance", mean=words.whole(r["chance"]), high=words.whole(r["chance_high"]))
-                cells = (words.whole(r["incidents"]), words.whole(r["timed"]), self._busiest(r), peak, chance)
-                rows.append((self._names.get(r["code"], r["code"]), *cells, self._above(r)))
-        keys = ("place", "incidents", "timed", "busiest", "peak", "by_chance")
-        head = (*(say(f"when.column.{key}") for key in keys), say("when.column.above", region=self._info.region_name))
-        return page.Table(say("when.heading.peaks"), head, rows, [])
+        for r in (r for r in found if r["peak"] is not None):
+            peak = f"{words.whole(r['peak'])} ({words.fine_pct_text(100 * r['peak'] / r['timed'])})"
+            chance = say("when.chance", mean=words.whole(r["chance"]), high=words.whole(r["chance_high"]))
+            cells = (words.whole(r["incidents"]), words.whole(r["timed"]), self._busiest(r), peak, chance)
+            rows.append((self._name(r), *cells, self._above(r)))
+        keys = ("incidents", "timed", "busiest", "peak", "by_chance")
+        return page.Table(heading, (first, *(say(f"when.column.{key}") for key in keys), last), rows, [])
 
     def _above(self, row: dict[str, Any]) -> str:
-        """List the three-hour bands that are clearly above the rest of the region."""
-        if row["level"] == Level.REGION:
+        """List the three-hour bands that are clearly above the rest of the region, or all other incidents."""
+        if row["level"] == Level.REGION and row["category"] == ROOT:
             return say("when.none")
-        part = self._hours[row["level"], row["code"]]
+        part = self._hours[row["level"], row["code"], row["category"]]
         marked = part[(part["word"] == ChangeWord.HIGHER.value).fillna(value=False) & (part["hour"] % BAND_HOURS == 0)]
         bands = [
             say("when.band", day=say(f"hotspot.weekday.{d}"), hour=f"{h:02d}", until=f"{h + BAND_HOURS:02d}")
@@ -222,23 +251,19 @@ class _Week:
         return (say("when.and_more", bands=named, n=more) if more > 0 else named) or say("when.none")
 
     def groups(self) -> list[_Group]:
-        """Draw every place with enough incidents, by level."""
-        found = []
-        for level in self._levels():
-            rows = self._of(level)
-            grids = [
-                _Grid(
-                    self._names.get(r["code"], r["code"]),
-                    words.counted(int(r["timed"]), self._info.noun),
-                    self._picture(r, SMALL_PT),
-                )
-                for r in rows
-                if r["peak"] is not None
-            ]
-            few = len(rows) - len(grids)
-            left_out = say("when.left_out", n=few, all=words.whole(len(rows)), places=self._level(level).lower())
-            found.append(_Group(self._level(level), grids, left_out if few else "", level != Level.WARD))
-        return found
+        """Draw every category and every place with enough incidents, by level."""
+        each = [self._group(say("when.categories"), self._categories)] if self._categories else []
+        return [*each, *(self._group(self._level(level), self._of(level)) for level in self._levels())]
+
+    def _group(self, name: str, rows: list[dict[str, Any]]) -> _Group:
+        grids = [
+            _Grid(self._name(r), words.counted(int(r["timed"]), self._info.noun), self._picture(r, SMALL_PT))
+            for r in rows
+            if r["peak"] is not None
+        ]
+        few = len(rows) - len(grids)
+        left_out = say("when.left_out", n=few, all=words.whole(len(rows)), places=name.lower())
+        return _Group(name, grids, left_out if few else "", rows[0]["level"] != Level.WARD)
 
 
 class _Months:
@@ -247,15 +272,27 @@ class _Months:
     def __init__(self, released: Released) -> None:
         self._info = released.info
         self._names: dict[str, str] = released.areas.set_index("area_code")["name"].astype(str).to_dict()
+        order = {c.id: (k, c.label) for k, c in enumerate(released.info.categories)}
+        self._labels: dict[str, str] = {category: label for category, (_, label) in order.items()}
         seasons, months = released.patterns.of(SEASONS), released.patterns.of(SEASON_MONTHS)
-        plain = seasons.astype(object).where(seasons.notna(), None)
-        self._areas: list[dict[str, Any]] = sorted(
-            plain.to_dict("records"), key=lambda r: (r["level"] != Level.REGION, self._names.get(r["area_code"], ""))
+        plain: list[dict[str, Any]] = seasons.astype(object).where(seasons.notna(), None).to_dict("records")
+        self._areas = sorted(
+            (r for r in plain if r["category"] == ROOT),
+            key=lambda r: (r["level"] != Level.REGION, self._names.get(r["area_code"], "")),
         )
+        mine = [r for r in plain if r["category"] != ROOT and r["category"] in order]
+        self._categories = sorted(mine, key=lambda r: order[r["category"]])
         rows = months.astype(object).where(months.notna(), None)
-        self._rows: dict[str, list[dict[str, Any]]] = {}
+        self._rows: dict[tuple[str, str], list[dict[str, Any]]] = {}
         for row in rows.sort_values("month").to_dict("records"):
-            self._rows.setdefault(row["area_code"], []).append(row)
+            self._rows.setdefault((row["area_code"], row["category"]), []).append(row)
+
+    def _name(self, row: dict[str, Any]) -> str:
+        """Name what a row is about: a category of the region, or an area."""
+        if row["category"] != ROOT:
+            return self._labels[row["category"]]
+        name: str = self._names.get(row["area_code"], row["area_code"])
+        return name
 
     def _region(self) -> dict[str, Any] | None:
         return next((r for r in self._areas if r["level"] == Level.REGION), None)
@@ -295,7 +332,7 @@ class _Months:
         region = self._region()
         if region is None or region["state"] != FITTED:
             return ""
-        rows = self._rows[region["area_code"]]
+        rows = self._rows[region["area_code"], ROOT]
         first = int(rows[0]["month"])
         at = [float(months_between(first, int(r["month"])) - 1) for r in rows]
 
@@ -328,12 +365,22 @@ class _Months:
         """List season and trend of every area, and the latest months."""
         if not self._areas:
             return []
-        return [self._seasons(), *self._expected()]
+        place, category = say("when.column.place"), say("concentration.column.category")
+        found = [
+            self._seasons(say("when.heading.seasons"), place, self._areas),
+            self._expected(say("when.heading.expected"), place, self._areas),
+        ]
+        if self._categories:
+            found += [
+                self._seasons(say("when.heading.category_seasons"), category, self._categories),
+                self._expected(say("when.heading.category_expected"), category, self._categories),
+            ]
+        return found
 
-    def _seasons(self) -> page.Table:
+    def _seasons(self, heading: str, first: str, areas: list[dict[str, Any]]) -> page.Table:
         rows: list[tuple[str, ...]] = []
-        for area in self._areas:
-            name, months = self._names.get(area["area_code"], area["area_code"]), words.whole(area["months"])
+        for area in areas:
+            name, months = self._name(area), words.whole(area["months"])
             if area["state"] != FITTED:
                 few = say("when.too_few_months" if area["state"] == TOO_FEW_MONTHS else "when.too_few_incidents")
                 rows.append((name, months, few, say("when.none"), say("when.none"), say("when.none")))
@@ -350,20 +397,20 @@ class _Months:
                 word, values = self._change(area)
                 trend = say(f"when.change_cell.{word}", **values)
             rows.append((name, months, high, low, strength, trend))
-        head = tuple(say(f"when.column.{key}") for key in ("place", "months", "high", "low", "strength", "trend"))
-        return page.Table(say("when.heading.seasons"), head, rows, [say("when.note.strength")])
+        head = (first, *(say(f"when.column.{key}") for key in ("months", "high", "low", "strength", "trend")))
+        return page.Table(heading, head, rows, [say("when.note.strength")] if areas is self._areas else [])
 
-    def _expected(self) -> list[page.Table]:
-        """Set the latest months beside what was expected; a sentence where no area has enough months."""
-        heading = say("when.heading.expected")
-        every = [r for rows in self._rows.values() for r in rows]
+    def _expected(self, heading: str, first: str, areas: list[dict[str, Any]]) -> page.Table:
+        """Set the latest months beside what was expected; a sentence where none has enough months."""
+        every = [r for area in areas for r in self._rows[area["area_code"], area["category"]]]
         late = sorted({int(r["month"]) for r in every if r["expected"] is not None})
         if not late:
-            return [page.Table(heading, (), [], [say("when.expected_none", least=FEWEST_MONTHS)])]
+            return page.Table(heading, (), [], [say("when.expected_none", least=FEWEST_MONTHS)])
         rows: list[tuple[str, ...]] = []
         higher = lower = 0
-        for area in self._areas:
-            found = {r["month"]: r for r in self._rows[area["area_code"]] if r["expected"] is not None}
+        for area in areas:
+            months = self._rows[area["area_code"], area["category"]]
+            found = {r["month"]: r for r in months if r["expected"] is not None}
             if not found:
                 continue
             cells = []
@@ -379,9 +426,11 @@ class _Months:
                 if row["word"] in (ChangeWord.HIGHER.value, ChangeWord.LOWER.value):
                     cell = say("when.expected_word", cell=cell, word=say(f"when.word.{row['word']}"))
                 cells.append(cell)
-            rows.append((self._names.get(area["area_code"], area["area_code"]), *cells))
-        head = (say("when.column.place"), *(words.month_name(f"{m // 100:04d}-{m % 100:02d}") for m in late))
+            rows.append((self._name(area), *cells))
+        head = (first, *(words.month_name(f"{m // 100:04d}-{m % 100:02d}") for m in late))
         summary = say("when.expected_summary", n=len(rows) * len(late), higher=higher, lower=lower)
         if not higher and not lower:
             summary = say("when.expected_all", n=len(rows) * len(late))
-        return [page.Table(heading, head, rows, [summary, say("when.note.expected")])]
+        return page.Table(
+            heading, head, rows, [summary, *([say("when.note.expected")] if areas is self._areas else [])]
+        )
