@@ -32,6 +32,7 @@ __all__ = [
     "Table",
     "attribute",
     "colour_tokens",
+    "dark_if_asked",
     "data_block",
     "document",
     "fixed_wording",
@@ -197,20 +198,37 @@ def style_sheet(name: str) -> str:
     return files("pipeline.publish").joinpath("templates", name).read_text("utf-8")
 
 
+def _tokens(theme: dict[str, str], more: str) -> str:
+    return "".join(f"--{name}:{colour};" for name, colour in theme.items()) + more
+
+
+_LIGHT = _tokens(palette.LIGHT, "--shade:rgba(16,24,31,.16);--lit:rgba(255,255,255,.55);")
+_DARK = _tokens(palette.DARK, "--shade:rgba(0,0,0,.55);--lit:rgba(255,240,210,.2);")
+
+
 def colour_tokens() -> str:
     """Return the style-sheet rules that define every colour of both themes, and nothing else."""
+    return f":root{{{_LIGHT}--font:{FONT};color-scheme:light}}\n:root[data-theme=dark]{{{_DARK}color-scheme:dark}}\n"
 
-    def rules(theme: dict[str, str]) -> str:
-        return "".join(f"--{name}:{colour};" for name, colour in theme.items())
 
-    shades = (
-        "--shade:rgba(16,24,31,.16);--lit:rgba(255,255,255,.55);",
-        "--shade:rgba(0,0,0,.55);--lit:rgba(255,240,210,.2);",
+def dark_if_asked(body: str) -> str:
+    """Return rules that show a page without a script in the dark theme where the reader's system asks for it.
+
+    Drawings carry colours of the light theme: each is replaced by the token that it is the colour of. Print is light.
+
+    Parameters
+    ----------
+    body
+        Content of the page, with its drawings.
+    """
+    token_of: dict[str, str] = {}
+    for token, colour in palette.LIGHT.items():
+        token_of.setdefault(colour, token)  # of several tokens of one colour the first: their dark ones are alike
+    used = sorted(set(re.findall(r' (fill|stroke)="(#[0-9A-Fa-f]{6})"', body)))
+    rules = "".join(
+        f'svg [{what}="{colour}"]{{{what}:var(--{token_of[colour]})}}' for what, colour in used if colour in token_of
     )
-    return (
-        f":root{{{rules(palette.LIGHT)}{shades[0]}--font:{FONT};color-scheme:light}}\n"
-        f":root[data-theme=dark]{{{rules(palette.DARK)}{shades[1]}color-scheme:dark}}\n"
-    )
+    return f"@media screen and (prefers-color-scheme:dark){{:root{{{_DARK}color-scheme:dark}}{rules}}}\n"
 
 
 def _digest(body: str) -> str:

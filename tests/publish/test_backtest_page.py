@@ -10,6 +10,7 @@ import pytest
 from pipeline.backtest import Method, Study, Tiling, backtest
 from pipeline.geography.grid import Grid
 from pipeline.publish.pages.backtest import backtest_html, backtest_picture, summary
+from tests.kit.dark import not_darkened
 from tests.kit.released import HOSTILE
 
 CELLS = Tiling.of(Grid(0.0, 0.0, 500.0, 10, 10), np.ones(100))
@@ -75,6 +76,7 @@ def test_with_too_few_incidents_nothing_is_ranked_and_the_page_says_so() -> None
 
 def test_with_one_month_there_are_no_intervals_and_nothing_is_said_to_differ() -> None:
     page = backtest_html(record(months=4, a_month=120))
+    assert not_darkened(page) == []
     assert "1 month is too few for intervals: 3 are needed." in page
     assert "cannot tell apart" in page
     assert not re.search(r"<td[^>]*>differ</td>", page)

@@ -15,6 +15,7 @@ from pipeline.release.patterns import Patterns
 from pipeline.release.released import Released
 from pipeline.tables import SPACE_TIME_CLUSTERS, SPATIAL_CLUSTERS
 from tests.kit import released as fixture
+from tests.kit.dark import not_darkened
 
 pytestmark = pytest.mark.slow
 
@@ -64,6 +65,7 @@ def test_the_page_says_what_the_table_holds(city: Released) -> None:
         cluster("bernoulli", "racist", 1, wards[1], relative_risk=None, p=0.3, p_gumbel=0.28),
     )
     html = clusters_html(released)
+    assert not_darkened(html) == []
     text = text_of(html)
     assert "2 clusters are beyond chance; 1 of them still going on in the last period." in text
     assert "and 2 more radius 1,234 m, 3 places 2 months to July 2025 still going on 24 12 2.05 0.002" in text

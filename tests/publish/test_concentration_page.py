@@ -21,6 +21,7 @@ from pipeline.publish.pages.concentration import PAGE, concentration_html, write
 from pipeline.release.released import Released
 from pipeline.tables import CONCENTRATION
 from tests.kit import released as fixture
+from tests.kit.dark import not_darkened
 
 pytestmark = pytest.mark.slow
 
@@ -89,6 +90,7 @@ def test_streets_are_drawn_and_listed_by_run() -> None:
         released = dataclasses.replace(with_table(plain, 900), streets=table, street_runs=hot_runs(table))
         html = concentration_html(released)
         assert html.count("<svg") == 2
+        assert not_darkened(html) == []
         assert 'class="hot"' in html
         assert "2 hot segments" in html
         assert hostile not in html

@@ -20,6 +20,7 @@ from pipeline.release.patterns import Patterns
 from pipeline.release.released import Released
 from pipeline.tables import HARM_AREAS, HARM_DENSITY, HARM_HOTSPOTS, HARM_OFFENCES, HARM_RULES
 from tests.kit import released as fixture
+from tests.kit.dark import not_darkened
 
 pytestmark = pytest.mark.slow
 
@@ -94,6 +95,7 @@ def test_counts_and_layers_have_harm_beside_incidents_in_internal_alone(released
 def test_the_page_says_what_the_tables_hold(released: Released) -> None:
     html = harm_html(released)
     text = text_of(html)
+    assert not_darkened(html) == []
     assert "accounts for 90% of the harm" in text  # 900 of 1,000
     assert "with 9.1% of the incidents that have a weight" in text  # 10 of 110
     assert "110 of 115 incidents have an offence with a weight. Harm is the sum of their square roots." in text

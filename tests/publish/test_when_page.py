@@ -18,6 +18,7 @@ from pipeline.statistics.aoristic import UNITS
 from pipeline.tables import HOUR_PEAKS, HOURS, SEASON_MONTHS, SEASONS
 from tests.detect.test_seasons import RULES, table
 from tests.kit import released as fixture
+from tests.kit.dark import not_darkened
 
 pytestmark = pytest.mark.slow
 
@@ -75,6 +76,7 @@ def test_the_page_says_what_the_tables_hold(released: Released) -> None:
     assert "The busiest four hours of the week are Friday 22:00 to Saturday 02:00 , with 160 of the 1,800" in text
     assert f"would hold about {row['chance']:.0f}, and at most {row['chance_high']:.0f}" in text
     assert "8.9%" in text
+    assert not_darkened(html) == []
     assert html.count("<svg") == 5  # the region, the key, one category, one borough, the trend
     # Half of each hour: 5 for 10, and 20 for 40, of 840 and 60.
     assert "Busiest four hours by category in" in text

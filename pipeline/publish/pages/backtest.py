@@ -71,7 +71,12 @@ def backtest_html(record: Mapping[str, Any]) -> str:
     return page.document(
         language=record["language"],
         title=say("backtest.page_title", title=record["title"]),
-        styles=[page.colour_tokens(), page.style_sheet("pages/front_door.css"), page.style_sheet("pages/backtest.css")],
+        styles=[
+            page.colour_tokens(),
+            page.style_sheet("pages/front_door.css"),
+            page.style_sheet("pages/backtest.css"),
+            page.dark_if_asked(body),
+        ],
         body=body,
     )
 

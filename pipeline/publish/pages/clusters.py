@@ -82,6 +82,7 @@ def clusters_html(released: Released) -> str:
             page.colour_tokens(),
             page.style_sheet("pages/protection.css"),
             page.style_sheet("pages/concentration.css"),
+            page.dark_if_asked(body),
         ],
         body=body,
     )

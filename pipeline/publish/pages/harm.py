@@ -59,7 +59,12 @@ def harm_html(released: Released) -> str:
     return page.document(
         language=info.language,
         title=say("harm.page_title", title=info.title),
-        styles=[page.colour_tokens(), page.style_sheet("pages/protection.css"), page.style_sheet("pages/harm.css")],
+        styles=[
+            page.colour_tokens(),
+            page.style_sheet("pages/protection.css"),
+            page.style_sheet("pages/harm.css"),
+            page.dark_if_asked(body),
+        ],
         body=body,
     )
 

@@ -109,6 +109,7 @@ def near_repeats_html(released: Released) -> str:
             page.colour_tokens(),
             page.style_sheet("pages/protection.css"),
             page.style_sheet("pages/near_repeats.css"),
+            page.dark_if_asked(body),
         ],
         body=body,
     )

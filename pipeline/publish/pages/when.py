@@ -96,7 +96,12 @@ def when_html(released: Released) -> str:
     return page.document(
         language=info.language,
         title=say("when.page_title", title=info.title),
-        styles=[page.colour_tokens(), page.style_sheet("pages/protection.css"), page.style_sheet("pages/when.css")],
+        styles=[
+            page.colour_tokens(),
+            page.style_sheet("pages/protection.css"),
+            page.style_sheet("pages/when.css"),
+            page.dark_if_asked(body),
+        ],
         body=body,
     )
 
