@@ -241,6 +241,7 @@ def print_check(checked: "Checked", *, as_json: bool) -> None:
                 "cautions": cautions,
                 "cautions_of_rows_read": [] if trial.whole else trial.cautions,
                 "sources": trial.sources,
+                "people": trial.people,
                 "every_row_read": trial.whole,
                 "error": None if trial.error is None else str(trial.error),
             },
@@ -255,6 +256,10 @@ def print_check(checked: "Checked", *, as_json: bool) -> None:
     labels = level_words(config.areas)
     for source in trial.sources:
         _print_source(console, source, labels)
+    for people in trial.people:
+        _print_people(console, people, labels)
+    if not trial.people and trial.sources:
+        console.print(escape(say("terminal.check.no_people")))
     profiles = _joined([p.name for p in config.profiles])
     plan = say("terminal.check.would_run", stages=_joined(stale)) if stale else say("terminal.check.nothing_to_run")
     console.print(escape(f"{say('terminal.check.profiles', profiles=profiles)} {plan}"))
@@ -279,6 +284,31 @@ def _print_source(console: Console, source: Mapping[str, Any], labels: Mapping[s
     for name, words in _source_lines(source, labels):
         table.add_row(f"  {escape(name)}", escape(words))
     console.print(table)
+
+
+def _print_people(console: Console, people: Mapping[str, Any], labels: Mapping[str, tuple[str, str]]) -> None:
+    """Say for how many areas rates can be computed from a denominator."""
+    areas = _joined(
+        [
+            say(
+                "terminal.check.with_a_figure",
+                given=whole(n["with_a_figure"]),
+                covered=whole(n["covered"]),
+                areas=area_words(labels, level)[1],
+            )
+            for level, n in people["areas"].items()
+        ]
+    )
+    given = {
+        "measure": people["measure"],
+        "files": _joined(people["files"]),
+        "years": _joined([str(year) for year in people["years"]]),
+        "areas": areas,
+    }
+    if people["category"] is None:
+        console.print(escape(say("terminal.check.people", **given)))
+    else:
+        console.print(escape(say("terminal.check.people_of_category", category=people["category"], **given)))
 
 
 def _source_lines(source: Mapping[str, Any], labels: Mapping[str, tuple[str, str]]) -> Iterator[tuple[str, str]]:

@@ -49,6 +49,11 @@ _DEFAULT = {"partner": "quarter", "public": "year", "internal": "each_run"}
 REISSUE_MONTHS = 12
 """Corrections are released at most once in this many months of data: each is a second version of the same counts."""
 
+NEVER_HANDED_OVER = (
+    "If no copy of that release was ever handed over, close its ledger: hotspots ledger forget --reason TEXT."
+)
+"""Ends every refusal because of an earlier release: somebody who only tried settings out has nobody to protect from."""
+
 _SMALL = {Level.WARD.value, Level.WARD_GROUP.value}
 _OF_WARDS = {*_SMALL, LONG_SERIES}
 """Series of windows whose numbers depend on the edition of the wards."""
@@ -175,7 +180,7 @@ def keep(before: Before, *, profile: Profile, config: Config, data_to: int) -> K
         raise DisclosureError(
             f'profile "{profile.name}": the data ends with {_month(data_to)}, but numbers with the data to '
             f"{_month(last.data_to)} have been released, and no release can go back in time. Provide later data, or "
-            "release under another profile name. Nothing was written."
+            f"release under another profile name. {NEVER_HANDED_OVER} Nothing was written."
         )
     correcting = reissue is not None and reissue.profile == profile.name
     if correcting:
@@ -277,7 +282,7 @@ def _require_nesting(releases: Sequence[EarlierRelease], profile: Profile) -> No
             raise DisclosureError(
                 f'profile "{profile.name}" has steps of {profile.step}, but the {profile.audience} audience has '
                 f"been promised steps of {release.step} (release {release.name}), and this cannot be taken back. "
-                f"Set its threshold to {release.step} or a multiple. Nothing was written."
+                f"Set its threshold to {release.step} or a multiple. {NEVER_HANDED_OVER} Nothing was written."
             )
         wide, close = (profile.step, release.step) if mine < theirs else (release.step, profile.step)
         if theirs == mine:
@@ -286,7 +291,7 @@ def _require_nesting(releases: Sequence[EarlierRelease], profile: Profile) -> No
             raise DisclosureError(
                 f'profile "{profile.name}" gives counts in steps of {profile.step}, which do not nest with the steps '
                 f"of {release.step} of release {release.name}: readers of both would find narrower ranges. The step of "
-                "a wider audience must be a multiple of every closer one's. Nothing was written."
+                f"a wider audience must be a multiple of every closer one's. {NEVER_HANDED_OVER} Nothing was written."
             )
 
 
@@ -381,7 +386,7 @@ def windows_of_release(
         raise DisclosureError(
             f'profile "{profile.name}" would have the main window {chosen.headline.id}, but released '
             f"{kept.last.headline}, and new numbers are not due yet. Set periods.headline and periods.months as they "
-            "were, or wait for the date that the pages name. Nothing was written."
+            f"were, or wait for the date that the pages name. {NEVER_HANDED_OVER} Nothing was written."
         )
     as_before = chosen.with_series({level: out.get(level, ()) for level in series}, as_released=as_released)
     return replace(as_before, long=out.get(LONG_SERIES, ()))
@@ -453,7 +458,7 @@ def _require_apart(windows: Windows, *, kept: Kept, edition: Mapping[str, str], 
                 raise DisclosureError(
                     f'profile "{profile.name}" would show the window {window.id} ({window.label}) at {level} level, '
                     f"but {what}, which has been released (release {release.name}): subtraction would disclose counts. "
-                    f"{way}. Nothing was written."
+                    f"{way}. {NEVER_HANDED_OVER} Nothing was written."
                 )
 
 

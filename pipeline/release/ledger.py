@@ -37,6 +37,7 @@ if TYPE_CHECKING:  # a run in which nothing changed also opens the ledger, and m
     from pipeline.release.earlier_releases import EarlierRelease
 
 __all__ = [
+    "KEY",
     "Candidate",
     "Ledger",
     "anchor_of",

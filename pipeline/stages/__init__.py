@@ -36,6 +36,7 @@ class Context:
     A stage adds what it chose to `choices` and what it counted to `counters`; what a person should look
     at before the outputs are used is a sentence in `cautions`, or in `first_cautions` if it bears on every number. All
     go into the manifest, and none into a release. `reissue` is the profile whose numbers are to be corrected, and why.
+    `ledgers` are the folders of ledgers where they are not those beside `folder`: a trial reads what is there.
     """
 
     config: Config
@@ -52,6 +53,7 @@ class Context:
     first_cautions: list[str] = field(default_factory=list)
     cautions: list[str] = field(default_factory=list)
     reissue: tuple[str, str] | None = None
+    ledgers: tuple[Path, ...] | None = None
 
     def work(self, name: str) -> Path:
         """Return the place of a stage table."""

@@ -23,7 +23,7 @@ from pipeline.domain.periods import Span, without_months
 from pipeline.errors import ConfigError, InputError
 from pipeline.geography.levels_above import LevelsAbove
 from pipeline.ingest import closed, existing, read_counts, read_lookup, require_size, stored_mask, unpacked
-from pipeline.release.calendar import Before, Reissue
+from pipeline.release.calendar import Before, Reissue, keep, last_complete_month, windows_of_release
 from pipeline.release.earlier_releases import AUDIENCES, EarlierRelease, as_earlier_release
 from pipeline.release.gate import Detected, Passed, examine
 from pipeline.release.hotspot_names import Landmarks
@@ -69,7 +69,7 @@ from pipeline.tables import (
     Level,
 )
 
-__all__ = ["OpenLedger", "open_ledger", "read_known_tables", "released_anchor", "run"]
+__all__ = ["OpenLedger", "foresee", "open_ledger", "read_known_tables", "released_anchor", "run"]
 
 
 def run(context: Context) -> None:
@@ -98,6 +98,37 @@ def run(context: Context) -> None:
         save_pending(path, opened.ledger, entries, sketches=opened.sketches, synthetic=synthetic)
     _refused_log(context).unlink(missing_ok=True)
     context.counters["profiles"] = len(profiles)
+
+
+def foresee(context: Context, *, whole: bool) -> None:
+    """Refuse what the calendar would refuse because of earlier releases, before any number is made.
+
+    Parameters
+    ----------
+    context
+        A run as far as its areas are counted.
+    whole
+        Whether every row was read: only then are the last month and the windows those of a run.
+
+    Raises
+    ------
+    DisclosureError
+        If a profile contradicts an earlier release.
+    """
+    opened, config = open_ledger(context), context.config
+    if not opened.releases:
+        return
+    span = Span.restored(read_json(context.work("span.json")))
+    latest = max(release.data_to for release in opened.releases)
+    data_to = last_complete_month(span.first, span.last) if whole else latest
+    areas = read_table(context.work("areas.parquet"), AREAS, crs=config.crs.working)
+    before = Before(opened.releases, opened.forgotten, None)
+    for profile in config.profiles:
+        kept = keep(before, profile=profile, config=config, data_to=data_to)
+        if whole:
+            windows_of_release(
+                profile, config, kept=kept, areas=areas, span=(span.first, span.last), lacking=span.lacking
+            )
 
 
 def _reissue(context: Context) -> Reissue | None:
@@ -309,7 +340,12 @@ def _find(context: Context) -> tuple[Ledger | None, str, dict[str, Sketches]]:
     config = context.config
     if all(profile.audience == "internal" for profile in config.profiles):
         return None, "", {}
-    roots = ledger_roots(context.folder.parent, synthetic=config.run.synthetic)
+    if context.ledgers is None:
+        roots = ledger_roots(context.folder.parent, synthetic=config.run.synthetic)
+    elif context.ledgers:
+        roots = context.ledgers
+    else:
+        return None, "", {}
     sketches = _sketches(context, roots)
     ledger, how = choose_ledger(roots, sketches, source=config.disclosure.data_source, run=config.run.name)
     return ledger, how, sketches

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ from pipeline.config import Config, changed_defaults, settings_cautions
 from pipeline.domain.progress import unwatched
 from pipeline.errors import HotspotsError
 from pipeline.ingest import count_columns
-from pipeline.stages import Context, RecordKind, aggregate, detect, ingest
+from pipeline.release.ledger import KEY, ledger_roots
+from pipeline.stages import Context, RecordKind, aggregate, detect, ingest, release
 from pipeline.stages.checks import check_inputs
 from pipeline.stages.copies import local_copies, needs_copies
 from pipeline.stages.engines import LocalEngine
@@ -53,9 +55,12 @@ class Trial:
         Whether every row of every file was read.
     error
         What stopped it; None where the stages went through.
+    people
+        For each denominator that is configured, how many covered areas of each level have a figure.
     """
 
     sources: list[dict[str, Any]] = field(default_factory=list)
+    people: list[dict[str, Any]] = field(default_factory=list)
     cautions: list[str] = field(default_factory=list)
     whole: bool = True
     error: HotspotsError | None = None
@@ -118,12 +123,17 @@ def _checked(config: Config, base: Path, folder: Path, *, rows: int) -> Checked:
     files = check_inputs(config, base)
     prints = Fingerprints(folder / "manifest.json")
     states = states_of(config, base, folder, prints)
-    trial = try_rows(config, base, rows=rows, checksums=prints.checksums) if rows else Trial()
+    roots = ledger_roots(folder.parent, synthetic=config.run.synthetic)
+    # A root without a key holds no ledger, and a trial creates none.
+    ledgers = tuple(root for root in roots if (root / KEY).is_file())
+    trial = try_rows(config, base, rows=rows, checksums=prints.checksums, ledgers=ledgers) if rows else Trial()
     cautions = [*settings_cautions(config), *changed_defaults(config)]
     return Checked(config, {file: file.stat().st_size for file in files}, states, cautions, trial)
 
 
-def try_rows(config: Config, base: Path, *, rows: int, checksums: Mapping[Path, str]) -> Trial:
+def try_rows(
+    config: Config, base: Path, *, rows: int, checksums: Mapping[Path, str], ledgers: tuple[Path, ...] = ()
+) -> Trial:
     """Read the first rows of every source and take them through the stages as far as they tell something.
 
     Parameters
@@ -136,18 +146,21 @@ def try_rows(config: Config, base: Path, *, rows: int, checksums: Mapping[Path, 
         Rows to read of each source, shared out evenly over its files.
     checksums
         SHA-256 of all input files.
+    ledgers
+        Folders of ledgers, which may hold earlier releases of the data.
     """
     limits = {
         source.name: -(-rows // max(1, len(expand(source.paths, base=base, key="paths"))))
         for source in config.incidents
     }
-    trial = _trial(config, base, limits=limits, checksums=checksums)
-    if trial.error is not None and not trial.whole:
-        return _trial(config, base, limits={}, checksums=checksums)
-    return trial
+    attempt = partial(_trial, config, base, checksums=checksums, ledgers=ledgers)
+    trial = attempt(limits=limits)
+    return attempt(limits={}) if trial.error is not None and not trial.whole else trial
 
 
-def _trial(config: Config, base: Path, *, limits: Mapping[str, int], checksums: Mapping[Path, str]) -> Trial:
+def _trial(
+    config: Config, base: Path, *, limits: Mapping[str, int], checksums: Mapping[Path, str], ledgers: tuple[Path, ...]
+) -> Trial:
     trial = Trial(whole=not limits)
     with tempfile.TemporaryDirectory(prefix="hotspots-check-") as name:
         context = Context(
@@ -160,12 +173,15 @@ def _trial(config: Config, base: Path, *, limits: Mapping[str, int], checksums: 
             salt=_SALT,
             checksums=checksums,
             rows=limits,
+            ledgers=ledgers,
         )
         try:
             ingest.run(context)
             trial.sources = _described(context, limits=limits)
             trial.whole = all(source["all_rows"] for source in trial.sources)
+            trial.people = _people(context)
             aggregate.run(context)
+            release.foresee(context, whole=trial.whole)
             # Part of the rows say nothing about whether the rest is enough for a method.
             if trial.whole:
                 detect.run(context)
@@ -236,6 +252,36 @@ def _described(context: Context, *, limits: Mapping[str, int]) -> list[dict[str,
 
 
 _COLUMNS = ["month", "categories", "easting_m", "northing_m", "place", "ward_code", "borough_code"]
+
+
+def _people(context: Context) -> list[dict[str, Any]]:
+    """Count the covered areas that have a figure of each denominator: for all categories, and for single ones."""
+    columns = ["area_code", "level", "covered", "population"]
+    areas = pd.read_parquet(context.work("boundaries.parquet"), columns=columns)
+    areas = areas[areas["covered"].astype(bool)]
+    single = pd.read_parquet(context.work("denominators.parquet"))
+    files: dict[str | None, list[Mapping[str, Any]]] = {}
+    for file in read_json(context.work("ingest.json"))["areas"]["population"]:
+        files.setdefault(file["category"], []).append(file)
+    found = []
+    for category, named in files.items():
+        given = areas["population"].notna()
+        if category is not None:
+            given = areas["area_code"].isin(single.loc[single["category"] == category, "area_code"])
+        found.append(
+            {
+                "category": category,
+                "measure": named[0]["measure"],
+                "files": [file["file"] for file in named],
+                "years": sorted({file["year"] for file in named}),
+                "areas": {
+                    level: {"with_a_figure": int(given[of_level].sum()), "covered": int(of_level.sum())}
+                    for level in (Level.BOROUGH, Level.WARD)
+                    if (of_level := areas["level"] == level).any()
+                },
+            }
+        )
+    return found
 
 
 def _published(context: Context, refused: pd.DataFrame) -> list[dict[str, Any]]:

@@ -115,6 +115,17 @@ def test_layers_of_points_and_of_areas(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_column_of_codes_goes_before_the_ids_of_features(tmp_path: Path) -> None:
+    """A layer may hold its codes twice; a table of residents names the column of codes."""
+    there = gpd.read_file(write_city(tmp_path).parent / "wards.gpkg")
+    for number, name in enumerate(("id", "fid", "OBJECTID", "GlobalID")):
+        path = tmp_path / f"twice{number}.geojson"
+        there.rename(columns={"code": "area_code"}).assign(**{name: there["code"]})[
+            [name, "area_code", "name", "geometry"]
+        ].to_file(path)
+        assert try_areas(path, limits=LIMITS)[0].code.value == "area_code"
+
+
 def test_the_sheet_of_residents_and_its_header(tmp_path: Path) -> None:
     title = [["Population estimates", None, None], [None, None, None]]
     people = [["code", "ward", "residents 2022"], ["A1", "North", 1000], ["A2", "Middle", 2000], ["B1", "East", 500]]

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { gzipSync } from "node:zlib";
 import {
   EDGE, LEVELS, MAPPED, cell, containing, decodeArc, isFirstStep, isInside, kindsOf, levelAbove, parentName, parentOf, periodOf, rangeOf,
-  regional, ringOf, takeIn, unpacked,
+  FRAMED, regional, ringOf, takeIn, unpacked,
 } from "../../pipeline/publish/map/assets/data.js";
 import { THIS_YEAR, payload, withCounty } from "./payload.js";
 
@@ -71,4 +71,14 @@ test("a count is a range, not offered, or absent", () => {
   assert.equal(rangeOf("ward", 3, THIS_YEAR, "all", "n"), "w");
   assert.equal(regional(THIS_YEAR, "all", "r"), 40);
   assert.equal(regional(THIS_YEAR, "all", "s"), null);
+});
+
+test("the first view shows covered areas", () => {
+  takeIn(payload());
+  assert.deepEqual(FRAMED, EDGE);
+  takeIn(payload((p) => { p.levels.ward.covered = [false, true, false, false]; }));
+  // Ash South alone: from 1 to 2 degrees east.
+  assert.deepEqual(new Set(FRAMED.flat().map(([, x]) => x)), new Set([1, 2]));
+  takeIn(payload((p) => { p.levels.ward.covered = [false, false, false, false]; }));
+  assert.deepEqual(FRAMED, EDGE);
 });

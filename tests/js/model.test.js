@@ -217,3 +217,10 @@ test("a click on what a test found chooses the area under it", () => {
   assert.deepEqual([0, 3].map((i) => areaAt("ward", middle(i))), [0, 3]);
   assert.equal(areaAt("ward", [-80, -80]), -1);
 });
+
+test("the map opens on rates, and on numbers where no area has one", () => {
+  open();
+  assert.equal(state.measure, "rate");
+  open((p) => { p.levels.ward.values.all.r = { [THIS_YEAR]: [null, null, null, null] }; });
+  assert.equal(state.measure, "count");
+});

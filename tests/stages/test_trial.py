@@ -61,6 +61,16 @@ def with_values(config: Path, role: str, value: str, *, first: int) -> Path:
     return edit(config, put)
 
 
+def test_figures_of_residents_are_counted_for_covered_areas(tmp_path: Path) -> None:
+    """B1 is not covered, and the file of residents lacks A2: boroughs are added up from their wards."""
+    config = city(tmp_path, **{"areas.not_covered": ["B1"]})
+    (tmp_path / "people.csv").write_text("code,people\nA1,1000\nB1,500\n", encoding="utf-8")
+    (people,) = tried(config).people
+    assert (people["measure"], people["files"], people["category"]) == ("residents", ["people.csv"], None)
+    assert people["areas"]["ward"] == {"with_a_figure": 1, "covered": 2}
+    assert people["areas"]["borough"] == {"with_a_figure": 0, "covered": 1}
+
+
 def test_every_row_of_a_short_file_is_described(tmp_path: Path) -> None:
     config = with_values(city(tmp_path), "date", "soon", first=30)
     found = tried(config)

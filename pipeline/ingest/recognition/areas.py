@@ -134,7 +134,11 @@ def _try_layer(path: Path, layer_name: str | None, *, limits: Run) -> SeenAreas:
     rows = len(frame)
     coded = [c for c in unique if share(texts[c], ONS_CODE.fullmatch) > MOST]
     # Codes of the Office for National Statistics are known by their form; others by the name of the column.
-    code = (coded or sorted(unique, key=lambda c: (is_number(texts[c]), not named(c, _CODE), named(c, _NAME))))[0]
+    # A file may hold its codes twice, also as the ids of its features: readers of the layer know them by the other name.
+    code = min(
+        coded or unique,
+        key=lambda c: (is_number(texts[c]), not named(c, _CODE), named(c, _FEATURE_ID), named(c, _NAME)),
+    )
     why = "codes of the form E05000001" if coded else "the name of the column"
     names = [c for c in texts if c != code and named(c, _NAME) and not is_number(texts[c])]
     # Of several columns of names, the own one has (nearly) as many texts as there are areas.
@@ -171,6 +175,7 @@ def _try_layer(path: Path, layer_name: str | None, *, limits: Run) -> SeenAreas:
 
 
 _CODE = re.compile(r"code|(^|[_\d])cd$|\d\dcd|gss|geoid|_id$|^id$|ref")
+_FEATURE_ID = re.compile(r"^(f|ogc_f|object|global)?id$")
 _NAME = re.compile(r"name|nm[a-z]?$|label|title|^ward$|^borough$|^district$")
 _PARENT = re.compile(r"lad|lagss|lb_|borough|district|county|authority|parent|division|force|region")
 

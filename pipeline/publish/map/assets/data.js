@@ -2,7 +2,7 @@
 /* What the page shows: the payload, decoded, the only source of everything on the page, in pictures and in downloads.
 
    `takeIn` reads a payload; until then everything else is empty. Exports the release (`INFO`, `CATEGORIES`, `LEVELS`,
-   `MAPPED`, `EDGE`, `WATER`, `HOTSPOTS`, `BANDS`, `ATTENTION`, `OVERLAYS`) and how numbers are looked up in it: by column, by cell, and counts
+   `MAPPED`, `EDGE`, `FRAMED`, `WATER`, `HOTSPOTS`, `BANDS`, `ATTENTION`, `OVERLAYS`) and how numbers are looked up in it: by column, by cell, and counts
    as the range that they lie in. Nothing here touches the page. */
 
 import { NOT_OFFERED } from "./fields.js";
@@ -38,6 +38,8 @@ export let LEVELS = {};
 export let MAPPED = [];
 /** Outline of everything, and water. @type {Shape} */
 export let EDGE = [];
+/** What the first view shows: covered areas, or everything where all are covered. @type {Shape} */
+export let FRAMED = [];
 /** @type {Shape} */
 export let WATER = [];
 /** @type {Hotspot[]} */
@@ -117,6 +119,7 @@ export function takeIn(payload) {
   }
   MAPPED = ALWAYS.slice(1).reverse().filter((id) => LEVELS[id] && LEVELS[id].rings && LEVELS[id].code.length);
   EDGE = shape(payload.edge);
+  FRAMED = framed();
   WATER = shape(payload.water);
   /** @template {{rings: number[][], at: [number, number]}} T @param {T} h @returns {T & {shape: Shape, point: Point}} */
   const placed = (h) => Object.assign(h, { shape: shape(h.rings), point: /** @type {Point} */ ([h.at[1] / UNIT, h.at[0] / UNIT]) });
@@ -127,6 +130,12 @@ export function takeIn(payload) {
     ...o, features: o.features.map((f) => ({ ...f, shape: f.rings.map((code) => decodeArc(code)) })),
   }));
   CONTEXT = surroundingsOf(payload.context);
+}
+
+/** The rings of covered areas; the edge where all are covered, or none. @returns {Shape} */
+function framed() {
+  const { covered, shapes } = LEVELS[MAPPED[0]] || { covered: [], shapes: [] };
+  return covered.every(Boolean) || !covered.some(Boolean) ? EDGE : shapes.filter((_, i) => covered[i]).flat();
 }
 
 /** @param {Payload["context"]} context @returns {ContextData} */

@@ -6,7 +6,7 @@ import { say, useWords } from "./words.js";
 import { INFO, LEVELS, isInside, takeIn, unpacked } from "./data.js";
 import { begin, mainScene, state, takeAddress } from "./model.js";
 import { announce, byId, root, saveAddress, setTheme } from "./page.js";
-import { VIEWS, View, edgeBox } from "./view.js";
+import { VIEWS, View, frameBox } from "./view.js";
 import { drawInset, goHome, refit, resizeMap, startTiles } from "./stage.js";
 import { drawLegend, drawStatics } from "./legend.js";
 import { drawAttention } from "./attention.js";
@@ -39,7 +39,7 @@ function start(map) {
   drawStatics();
   drawAttention();
   resizeMap(map);
-  map.fitBounds(edgeBox(), { animate: false });
+  map.fitBounds(frameBox(), { animate: false });
   syncControls();
   drawLegend();
   goHome();
@@ -107,7 +107,7 @@ function rememberView() {
   if (isPrinting()) return;
   const { map, homeZoom: zoom } = VIEWS[0];
   const centre = map.getCenter();
-  const home = zoom !== undefined && Math.abs(map.getZoom() - zoom) < 0.01 && map.getBounds().contains(edgeBox().getCenter());
+  const home = zoom !== undefined && Math.abs(map.getZoom() - zoom) < 0.01 && map.getBounds().contains(frameBox().getCenter());
   state.view = home ? null : [Number(centre.lat.toFixed(4)), Number(centre.lng.toFixed(4)), map.getZoom()];
   if (root().dataset.ready) saveAddress();
 }

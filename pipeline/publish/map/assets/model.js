@@ -90,12 +90,15 @@ function measureExists(measure) {
  * @param {boolean} [empty] before there is a payload @returns {Omit<State, "theme">} */
 export function startState(empty = false) {
   const first = empty ? "" : CATEGORIES[0].id;
+  const level = empty ? "" : levelsOf(first)[0] || "borough";
+  // Where residents are known of no area, the first look is at numbers and not at an empty map.
+  const rates = !empty && SHOWN_MEASURES.includes("rate") && column(level, INFO.headline, first, MEASURES.rate.key).some((r) => r !== null);
   return {
-    level: empty ? "" : levelsOf(first)[0] || "borough",
+    level,
     detailed: true,
     mode: "areas",
     category: first,
-    measure: SHOWN_MEASURES.includes("rate") ? "rate" : "count",
+    measure: rates ? "rate" : "count",
     period: empty ? "" : INFO.headline,
     area: null,
     hotspot: null,

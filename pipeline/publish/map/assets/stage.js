@@ -5,10 +5,10 @@
    `centreBounds`, and `mapOptions` for further maps. */
 
 import { isolate, say } from "./words.js";
-import { EDGE, INFO, LEVELS, MAPPED, UNIT } from "./data.js";
+import { EDGE, FRAMED, INFO, LEVELS, MAPPED, UNIT } from "./data.js";
 import { act, compareChoices, mainScene, otherScene, sideLabel, state, tiles, usefulChoice } from "./model.js";
 import { announce, byId, drawCredit, el, inputById, isPhone, palette, root, selectById } from "./page.js";
-import { VIEWS, View, edgeBox, labelsOf } from "./view.js";
+import { VIEWS, View, frameBox, labelsOf } from "./view.js";
 
 /** @import { Hotspot } from "./data.js" */
 
@@ -43,7 +43,7 @@ let outlinePoints = null;
 /** @param {L.Map} map @returns {L.Point[]} */
 function outlineAtZero(map) {
   if (!outlinePoints) {
-    const all = EDGE.flat();
+    const all = FRAMED.flat();
     const every = Math.max(1, Math.floor(all.length / 400));
     outlinePoints = all.filter((_, k) => k % every === 0).map((p) => map.project(p, 0));
   }
@@ -106,7 +106,7 @@ export function refit() { if (JSON.stringify(coveredBoxes()) !== fittedBoxes) go
 function fitOutline(map, [left, top, right, bottom]) {
   const snap = map.options.zoomSnap;
   map.options.zoomSnap = 0;
-  map.fitBounds(edgeBox(), { paddingTopLeft: [left, top], paddingBottomRight: [right, bottom], animate: false });
+  map.fitBounds(frameBox(), { paddingTopLeft: [left, top], paddingBottomRight: [right, bottom], animate: false });
   map.options.zoomSnap = snap;
 }
 
@@ -114,7 +114,7 @@ function fitOutline(map, [left, top, right, bottom]) {
 function largestZoom(map, margin) {
   const snap = map.options.zoomSnap;
   map.options.zoomSnap = 0;
-  const zoom = map.getBoundsZoom(edgeBox(), false, L.point(margin, margin));
+  const zoom = map.getBoundsZoom(frameBox(), false, L.point(margin, margin));
   map.options.zoomSnap = snap;
   return zoom;
 }
@@ -139,7 +139,7 @@ function fitClear(map) {
 
 /** On a phone spare height goes under the map, where the inset stands. @param {L.Map} map */
 function liftOutline(map) {
-  const top = map.latLngToContainerPoint(edgeBox().getNorthWest()).y;
+  const top = map.latLngToContainerPoint(frameBox().getNorthWest()).y;
   if (top > 66) map.panBy([0, top - 62], { animate: false });
 }
 
@@ -219,7 +219,7 @@ export function centreBounds() {
   const xs = labels.map((l) => l[0]).sort((a, b) => a - b), ys = labels.map((l) => l[1]).sort((a, b) => a - b);
   const at = (/** @type {number[]} */ list, /** @type {number} */ q) => list[Math.min(list.length - 1, Math.floor(q * list.length))];
   const middle = [at(ys, 0.5) / UNIT, at(xs, 0.5) / UNIT];
-  const box = edgeBox();
+  const box = frameBox();
   const half = [(box.getNorth() - box.getSouth()) * 0.13, (box.getEast() - box.getWest()) * 0.13];
   return L.latLngBounds([middle[0] - half[0], middle[1] - half[1]], [middle[0] + half[0], middle[1] + half[1]]);
 }

@@ -5,7 +5,7 @@
    picture, and how names are broken into lines and ordered. */
 
 import { clip, isolate, say } from "./words.js";
-import { CONTEXT, EDGE, HOTSPOTS, INFO, LEVELS, MAPPED, UNIT, WATER, areaAt, column, isInside, parentName } from "./data.js";
+import { CONTEXT, EDGE, FRAMED, HOTSPOTS, INFO, LEVELS, MAPPED, UNIT, WATER, areaAt, column, isInside, parentName } from "./data.js";
 import {
   act, areHotspotsQuiet, bandsOf, circleValue, classOf, clearChanges, fillOpacity, isDetailed, isSpotOf,
   largeLevel, largestCount, mainScene, otherScene, overlayOf, sharedLimits, shortName, sideLabel, sorted, spotsOf, state, tiles,
@@ -36,7 +36,7 @@ const CORES_FROM = 13;
 function drawRings(rings, options) { return L.polygon(rings, { smoothFactor: 0, interactive: false, ...options }); }
 
 /** @type {L.LatLngBounds | null} */
-let wholeBox = null;
+let framedBox = null;
 
 /** Style a path where anything differs: of hundreds of areas, another category leaves many as they are.
  * @param {L.Path} path @param {L.PathOptions} style */
@@ -45,10 +45,10 @@ function restyle(path, style) {
   if (Object.entries(style).some(([name, value]) => held[name] !== value)) path.setStyle(style);
 }
 
-/** Bounds of everything. @returns {L.LatLngBounds} */
-export function edgeBox() {
-  if (!wholeBox) wholeBox = L.latLngBounds(EDGE.flat());
-  return wholeBox;
+/** Bounds of what the first view shows. @returns {L.LatLngBounds} */
+export function frameBox() {
+  if (!framedBox) framedBox = L.latLngBounds(FRAMED.flat());
+  return framedBox;
 }
 
 export class View {
@@ -468,10 +468,10 @@ export function firstRadius(size) { return Math.max(1, Math.min(2.2, 0.7 * size(
 export function circleScale(view, scene) {
   const level = LEVELS[scene.level];
   const most = largestCount(scene);
-  const box = edgeBox();
+  const box = frameBox();
   const zoom = homeZoom(view);
   const a = view.map.project(box.getNorthWest(), zoom), b = view.map.project(box.getSouthEast(), zoom);
-  const typical = Math.sqrt(((b.x - a.x) * (b.y - a.y) * 0.65) / level.code.length);
+  const typical = Math.sqrt(((b.x - a.x) * (b.y - a.y) * 0.65) / (level.covered.filter(Boolean).length || 1));
   const widest = Math.min(38, Math.max(9, typical * 1.05));
   const grow = Math.pow(1.32, view.map.getZoom() - zoom);
   return (n) => Math.max(0.8, Math.sqrt(n / most) * widest * grow);
