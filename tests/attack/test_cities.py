@@ -4,17 +4,18 @@ HOTSPOTS_LONG=1 draws 200 cities of one borough (about six minutes) and 60 shire
 """
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from tests.attack.attacker import Verdict, attack
 from tests.attack.cities import few_wards, published, random_city, random_shire, released
-from tests.attack.folder import joined
+from tests.attack.folder import Folder, Key, joined
 
 # In city 29 all incidents together are given by groups of wards over two years alone.
 CITIES = range(200) if os.environ.get("HOTSPOTS_LONG") else (*range(7), 29)
-SHIRES = range(60) if os.environ.get("HOTSPOTS_LONG") else (1,)
+SHIRES = range(60) if os.environ.get("HOTSPOTS_LONG") else (1, 37)
 
 pytestmark = pytest.mark.slow
 
@@ -50,10 +51,24 @@ def test_no_count_is_narrow(verdicts: list[Verdict]) -> None:
 
 @pytest.mark.parametrize("seed", SHIRES)
 def test_a_third_level_narrows_nothing(seed: int, tmp_path: Path) -> None:
-    """A county is given as the sum of its boroughs' ranges: none of it is withheld for its own sake, nor narrower."""
-    folders, truth = released(random_shire(seed), tmp_path)
-    both = joined(*folders.values())
-    counties = {k for k in both.shown if both.areas[k.area].level == "county"}
-    assert counties
-    for found in (attack(f, published(), truth) for f in (*folders.values(), both)):
+    """A county is given as the sum of its boroughs' ranges, wherever all have one: none is withheld for itself."""
+    shire = random_shire(seed)
+    folders, truth = released(shire, tmp_path)
+    for folder in folders.values():
+        counties, sums = _counties(folder, inside=shire.above.inside["level_3"] if shire.above else {})
+        assert counties == sums
+    for found in (attack(f, published(), truth) for f in (*folders.values(), joined(*folders.values()))):
         assert (found.exact, found.narrow, found.contradictions) == ([], [], [])
+
+
+def _counties(folder: Folder, *, inside: Mapping[str, str]) -> tuple[set[Key], set[Key]]:
+    """Return the counties' counts that a folder shows, and those of which it shows every borough."""
+    shown = set(folder.shown)
+    boroughs = {k for k in shown if folder.areas[k.area].level == "borough"}
+    parts = {county: {b for b in inside if inside[b] == county} for county in inside.values()}
+    sums = {
+        k._replace(area=inside[k.area])
+        for k in boroughs
+        if all(k._replace(area=b) in shown for b in parts[inside[k.area]])
+    }
+    return {k for k in shown if folder.areas[k.area].level == "county"}, sums
