@@ -134,7 +134,7 @@ def _try_layer(path: Path, layer_name: str | None, *, limits: Run) -> SeenAreas:
     rows = len(frame)
     coded = [c for c in unique if share(texts[c], ONS_CODE.fullmatch) > MOST]
     # Codes of the Office for National Statistics are known by their form; others by the name of the column.
-    # A file may hold its codes twice, also as the ids of its features: readers of the layer know them by the other name.
+    # A file may hold its codes twice, also as ids of its features: readers of the layer know them by the other name.
     code = min(
         coded or unique,
         key=lambda c: (is_number(texts[c]), not named(c, _CODE), named(c, _FEATURE_ID), named(c, _NAME)),
