@@ -52,6 +52,7 @@ _STEPS = {
     "counting": "terminal.progress.counting",
     "finding hotspots": "terminal.progress.finding_hotspots",
     "releasing": "terminal.progress.releasing",
+    "making a release": "terminal.progress.making_a_release",
     "auditing counts": "terminal.progress.auditing_counts",
     "withholding counts": "terminal.progress.withholding_counts",
     "drawing density": "terminal.progress.drawing_density",

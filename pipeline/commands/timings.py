@@ -31,7 +31,14 @@ TIMINGS = "timings.txt"
 
 _PACKAGE = str(Path(__file__).parents[1])
 _PAUSE_S = 0.02  # fifty looks a second cost less than 1 % of a core, and a step of a second is known to 2 %
-_CALLERS = ("stages/", "commands/", "cli.py", "api.py", "release/gate.py")  # they call the steps, one after another
+_CALLERS = (
+    "stages/",
+    "commands/",
+    "cli.py",
+    "api.py",
+    "release/gate.py",
+    "storage/results.py",
+)  # they call the steps, one after another
 _STAGES = {f"stages/{stage.name}.py": stage.name for stage in STAGES}
 _WIDTH = 110
 _SMALL_PCT = 1.0  # steps below this share of the run are added up, a line for each stage

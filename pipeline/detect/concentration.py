@@ -326,8 +326,6 @@ def _areas(data: DetectInput) -> Units:
 def _concentration(data: DetectInput) -> Findings:
     """Measure concentration in one window and the years before it."""
     headline, name = data.window.headline, data.window.headline.id
-    if not any(profile.audience == "internal" for profile in data.config.profiles):
-        return Findings(choices={f"concentration {name}": "none: it is for the internal folder, and there is none"})
     years, seed, categories = earlier_years(data), data.config.run.seed, categories_with_enough(data, headline)
     places = {
         category: places_of(month_rows(data.rows_of(category), headline), category=category)[1]
@@ -361,7 +359,7 @@ METHOD = Method(
     name="concentration",
     section="detect.concentration",
     needs=frozenset({Need.POINTS, Need.MONTHS}),
-    scope=Scope.WINDOW,
+    scope=Scope.INTERNAL,
     switch="detect.concentration.enabled",
     run=_concentration,
 )

@@ -8,7 +8,10 @@ import geopandas as gpd
 from pipeline.storage.files import read_json, read_table
 from pipeline.tables import CONTEXT
 
-__all__ = ["Surroundings", "read_surroundings"]
+__all__ = ["SURROUNDINGS", "Surroundings", "read_surroundings"]
+
+SURROUNDINGS = ("context.json", "context.parquet")
+"""Their files in a run's folder for tables between stages."""
 
 _EMPTY = gpd.GeoDataFrame({"kind": [], "name": [], "rank": []}, geometry=[], crs="EPSG:4326")
 

@@ -86,6 +86,9 @@ __all__ = ["Detected", "Passed", "examine", "release"]
 _SUMMED = ("incidents", "positive_outcomes", "known_outcomes")
 """Measures of a group of wards that are sums of its wards'; incidents without a location are in no group."""
 
+_STEPS = 5
+"""Parts of making a release that take time: offer, protection, figures, outlines, density with circumstances."""
+
 _MOST_COUNTS = 1_048_575
 """Most counts where windows of days are shown: the rows below the header that Excel and LibreOffice open."""
 
@@ -275,7 +278,9 @@ def _pass(detected: Detected, plan: ReleasePlan, detail: "_Detail", offers: dict
     stepped = not plan.internal and profile.step > 1
     offer = _offer(detected, whole, plan, detail, counts, offers=offers) if stepped else None
 
+    plan.progress("making a release", 1, _STEPS)
     protected = protect(counts, months=months, plan=plan, offer=offer)
+    plan.progress("making a release", 2, _STEPS)
 
     # From here on only protected counts are used. Outlines have rules of their own.
     people = detected.denominators
@@ -291,6 +296,7 @@ def _pass(detected: Detected, plan: ReleasePlan, detail: "_Detail", offers: dict
         people=people,
         months=months if plan.internal else None,
     )
+    plan.progress("making a release", 3, _STEPS)
     # Outlines are chosen after the released counts, and must reveal nothing more about them.
     if plan.shows_all:
         room = Room(protected.counts, true=counts, plan=plan)
@@ -303,12 +309,14 @@ def _pass(detected: Detected, plan: ReleasePlan, detail: "_Detail", offers: dict
         each = no_hotspots(plan.areas, "", by_category=True)
     hotspots = _named(_unchanged_outlines(hotspots, "hotspots", plan), plan)
     each = _named(_unchanged_outlines(each, "hotspots_by_category", plan), plan)
+    plan.progress("making a release", 4, _STEPS)
     density, density_of_each = release_density(
         detected.locations, bandwidth_m=detected.bandwidth_m, counts=protected.counts, plan=plan
     )
     density = _unchanged_outlines(density, "density", plan)
     density_of_each = _unchanged_outlines(density_of_each, "density_by_category", plan)
     described = _described(detected, plan, protected.counts)
+    plan.progress("making a release", _STEPS, _STEPS)
 
     info = release_info(
         plan,

@@ -8,7 +8,14 @@ from pipeline.release.released import Packed, Released, unpack
 from pipeline.storage.files import read_json, read_layer, read_table
 from pipeline.tables import AREA_COUNTS, CIRCUMSTANCES, CONCENTRATION, HOTSPOT_FACTS, STREET_RUNS
 
-__all__ = ["read_patterns", "read_release"]
+__all__ = ["FOR_THE_OWNER", "RECORD", "RECORD_OF_PAGES", "read_patterns", "read_release"]
+
+RECORD = "release.json"
+"""File of a stored release with its texts and its record."""
+RECORD_OF_PAGES = frozenset({"rules", "circumstances"})
+"""What pages show of the record; layers, tables and the page on protection show all of it."""
+FOR_THE_OWNER = ("withheld.json", "withheld.parquet")
+"""Files beside a stored release that say how it was made: no part of it, and never published."""
 
 
 def read_release(folder: Path) -> Released:
@@ -26,12 +33,12 @@ def read_release(folder: Path) -> Released:
     DisclosureError
         If its counts are not those that left the gate.
     """
-    if not (folder / "release.json").is_file():
+    if not (folder / RECORD).is_file():
         raise InputError(
             f"{folder} holds no release: name the folder of a profile in the outputs of a run, with its folder `work` "
             "beside it. A folder that was handed over holds layers and tables, not the release"
         )
-    stored = read_json(folder / "release.json")
+    stored = read_json(folder / RECORD)
     return unpack(
         Packed(
             info=stored["info"],

@@ -74,8 +74,10 @@ def run(context: Context) -> None:
     for window in every:
         found: dict[str, Any] = {}
         made: dict[str, pd.DataFrame] = {}
+        # What describes hotspots is for the internal folder, and takes the longest.
+        described = data.described if window.headline.id in internal else None
         for method in of_window[window.headline.id]:
-            findings = _find(method, replace(data, window=window, made=made))
+            findings = _find(method, replace(data, window=window, made=made, described=described))
             made |= findings.tables
             found |= _save(context, findings)
             context.progress("finding hotspots", next(ended), total)

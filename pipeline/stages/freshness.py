@@ -7,8 +7,9 @@ A stage is fresh when all four of these are as they were in the last complete ru
 3. the code: a digest of every file of this package (`storage.workspace.code_version`);
 4. the stages before it, and its own outputs, which must be there with the sizes in the manifest.
 
-The first three, with those of the stages before, make the stage's key. Inside a fresh or stale stage, ingest and
-aggregate take over single parts (one input file each) by keys of their own, made with the same `key_of`.
+The first three, with those of the stages before, make the stage's key. Inside a stale stage, ingest and aggregate
+take over single parts (one input file each) by keys of their own, made with the same `key_of`, and publish takes over
+those parts of a profile's folder whose release and settings are as they were (`storage.results`).
 """
 
 import contextlib

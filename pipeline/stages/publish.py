@@ -2,12 +2,14 @@
 
 import dataclasses
 import os
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from pipeline.config import settings_cautions
+from pipeline.config import Profile, settings_cautions
 from pipeline.errors import ConfigError
 from pipeline.publish.briefings import write_briefings
 from pipeline.publish.exports import write_exports
@@ -21,59 +23,91 @@ from pipeline.publish.pages.hotspot import write_hotspots
 from pipeline.publish.pages.near_repeats import write_near_repeats
 from pipeline.publish.pages.protection import write_protection
 from pipeline.publish.pages.when import write_when
-from pipeline.publish.surroundings import Surroundings, read_surroundings
+from pipeline.publish.surroundings import SURROUNDINGS, Surroundings, read_surroundings
 from pipeline.publish.words import speaking
 from pipeline.release.released import Released
-from pipeline.release.stored import read_release
+from pipeline.release.stored import FOR_THE_OWNER, RECORD, RECORD_OF_PAGES, read_release
 from pipeline.stages import Context
+from pipeline.storage.files import digest, read_json
+from pipeline.storage.results import Results, digests
 
 __all__ = ["run"]
+
+
+class _Part(NamedTuple):
+    """Files of a folder that are written together."""
+
+    name: str
+    write: Callable[[Released], object]
+    whole_record: bool = False
+    """Whether they hold all of release.json. The others see what pages show of it, which stays between two releases."""
 
 
 def run(context: Context) -> None:
     """Write the folders that are handed over."""
     profiles = context.config.profiles
     surroundings = read_surroundings(context.folder / "work")
+    results, counts = Results(context.folder, context.last), Counter[bool]()
     for number, profile in enumerate(profiles):
         # Load what passed the gate.
         released = read_release(context.work(f"release/{profile.name}"))
 
         # Compute: pages and layers work out what they show as they are written; only the address of tiles is set here.
         released = _with_tile_key(released, context)
+        shown = dataclasses.replace(released, record={k: v for k, v in released.record.items() if k in RECORD_OF_PAGES})
 
-        # Save the layers and tables, the map, the page on protection, the briefings, in the language of the pages.
+        # Save the layers and tables, the map, the page on protection, the briefings, in the language of the pages. A
+        # part whose numbers and texts are those of the last run is taken over: new numbers come on certain dates alone.
+        parts = _parts(context, context.folder / profile.name, surroundings)
+        on = _depends_on(context, profile, released)
         with speaking(context.config.page.language):
-            parts = _parts(context, released, context.folder / profile.name, surroundings)
-            for done, write in enumerate(parts, start=1):
-                write()
+            for done, part in enumerate(parts, start=1):
+                of = released if part.whole_record else shown
+                counts[
+                    results.make(
+                        f"{profile.name}/{part.name}",
+                        folder=profile.name,
+                        depends_on={**on, "record": of.record},
+                        make=partial(part.write, of),
+                    )
+                ] += 1
                 context.progress("publishing", number * len(parts) + done, len(profiles) * len(parts))
-    context.counters["folders"] = len(profiles)
+    context.counters |= {"folders": len(profiles), "parts_written": counts[True], "parts_reused": counts[False]}
     context.cautions += settings_cautions(context.config)
 
 
-def _parts(
-    context: Context, released: Released, folder: Path, surroundings: Surroundings
-) -> list[Callable[[], object]]:
+def _depends_on(context: Context, profile: Profile, released: Released) -> dict[str, Any]:
+    """Return what every part of a folder depends on: the release, the layers around it, and settings beside these."""
+    config, release = context.config, context.work(f"release/{profile.name}")
+    return {
+        "tables": digests(release, leave_out=(RECORD, *FOR_THE_OWNER)),
+        "info": {**read_json(release / RECORD)["info"], "tiles_url": released.info.tiles_url},
+        "surroundings": [digest(context.work(name)) for name in SURROUNDINGS],
+        "exports": config.exports.settings(),
+        "page": config.page.settings(),
+    }
+
+
+def _parts(context: Context, folder: Path, surroundings: Surroundings) -> list[_Part]:
     """Return what writes the parts of a folder, in order."""
     exports = context.config.exports
-    made = {name: getattr(exports, name) for name in ("geopackage", "geoparquet", "flatgeobuf", "workbook")}
-    parts: list[Callable[[], object]] = [
-        partial(write_exports, released, folder, **made),
-        partial(write_protection, released, folder / "protection.html"),
-        *(
-            partial(write, released, folder)
-            for write in (write_concentration, write_near_repeats, write_clusters, write_when, write_harm)
-        ),
-        partial(write_hotspots, released, folder, surroundings=surroundings),
-    ]
-    if context.config.page.briefings:
-        parts.append(partial(write_briefings, released, folder, surroundings=surroundings, progress=context.progress))
-    # The map leads to the pages that stand beside it; the README, which lists the map, comes last.
+    formats = {name: getattr(exports, name) for name in ("geopackage", "geoparquet", "flatgeobuf", "workbook")}
+    around: dict[str, Any] = {"folder": folder, "surroundings": surroundings}
+    briefings = partial(write_briefings, **around, progress=context.progress)
     return [
-        *parts,
-        partial(write_accessibility, released, folder),
-        partial(_write_map, released, folder, surroundings),
-        partial(write_readme, released, folder),
+        _Part("exports", partial(write_exports, folder=folder, **formats), whole_record=True),
+        _Part("protection", partial(write_protection, path=folder / "protection.html"), whole_record=True),
+        _Part("concentration", partial(write_concentration, folder=folder)),
+        _Part("near_repeats", partial(write_near_repeats, folder=folder)),
+        _Part("clusters", partial(write_clusters, folder=folder)),
+        _Part("when", partial(write_when, folder=folder)),
+        _Part("harm", partial(write_harm, folder=folder)),
+        _Part("hotspots", partial(write_hotspots, **around)),
+        *([_Part("briefings", briefings)] if context.config.page.briefings else []),
+        # The map leads to the pages that stand beside it; the README, which lists the map, comes last.
+        _Part("accessibility", partial(write_accessibility, folder=folder)),
+        _Part("map", partial(_write_map, **around)),
+        _Part("readme", partial(write_readme, folder=folder)),
     ]
 
 

@@ -43,7 +43,7 @@ from pipeline.release.patterns import has_geometry
 from pipeline.release.protect import RefusedError
 from pipeline.release.released import CategoryInfo, pack
 from pipeline.release.sketches import Sketches, sketches_of_counts, sketches_of_incidents
-from pipeline.release.stored import read_patterns
+from pipeline.release.stored import FOR_THE_OWNER, read_patterns
 from pipeline.stages import Context, RecordKind
 from pipeline.stages.checks import RELEASE_COLUMNS
 from pipeline.storage.files import (
@@ -270,9 +270,10 @@ def _save(context: Context, passed: Passed, profile: Profile) -> None:
         else:
             write_table(path, table, rows)
     write_json(folder / "release.json", {"info": packed.info, "record": packed.record, "digest": packed.digest})
-    write_json(folder / "withheld.json", passed.log)
+    log, states = FOR_THE_OWNER
+    write_json(folder / log, passed.log)
     if len(passed.states):
-        passed.states.to_parquet(folder / "withheld.parquet", index=False, compression="zstd")
+        passed.states.to_parquet(folder / states, index=False, compression="zstd")
     context.choices[f"audit {profile.name}"] = packed.info["audit"]
     if passed.log.get("withheld_per_primary"):
         context.choices[f"withheld per primary {profile.name}"] = passed.log["withheld_per_primary"]

@@ -84,6 +84,12 @@ class Growing:
         return run(self.config, progress=lambda *_: None, **options)
 
 
+def outputs_of(folder: Path) -> dict[str, bytes]:
+    """Return everything that a run has left but the two files with timings, by path in its folder."""
+    files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    return {name: content for name, content in files.items() if name not in {"manifest.json", "index.html"}}
+
+
 KEY = ["area_code", "level", "period", "category"]
 ENDS = [f"{measure}_{end}" for measure in ("incidents", "positive_outcomes") for end in ("lower", "upper")]
 

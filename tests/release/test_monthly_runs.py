@@ -6,22 +6,25 @@ all of them, and a year of the sample, whose rare categories are given in window
 
 import json
 import os
+import shutil
 import time
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
 
 from pipeline.config import load_config
-from pipeline.domain.periods import Period, month_range
+from pipeline.domain.periods import Period, add_months, month_range
 from pipeline.errors import ConfigError, DisclosureError
 from pipeline.release.calendar import is_due
 from pipeline.stages.runner import Outcome, run
 from pipeline.stages.trial import check
-from tests.kit.growing import Growing, numbers, numbers_shown
+from tests.kit.city import X0
+from tests.kit.growing import Growing, numbers, numbers_shown, outputs_of
 
 pytestmark = pytest.mark.slow
 
@@ -95,6 +98,43 @@ def year(runs: tuple[Growing, list[dict[str, Any]]]) -> list[dict[str, Any]]:
 def december(runs: tuple[Growing, list[dict[str, Any]]], tmp_path: Path) -> Growing:
     """The city with what was released to December 2023, in a folder of the test's own."""
     return runs[0].copied(tmp_path / "city")
+
+
+def a_month(_city: Growing, _rng: np.random.Generator, last: int) -> int:
+    return add_months(last, 1)  # and records of earlier months that come late
+
+
+def a_few_rows(city: Growing, rng: np.random.Generator, last: int) -> int:
+    more = city.rows[city.rows["seen"] <= last].sample(3, random_state=rng)
+    city.rows = pd.concat([city.rows, more.assign(id="N" + more["id"])], ignore_index=True)
+    return last
+
+
+def a_correction(city: Growing, rng: np.random.Generator, last: int) -> int:
+    row = rng.choice(np.flatnonzero(city.rows["seen"] <= last))
+    city.rows = city.rows.copy()
+    city.rows.loc[row, ["easting", "borough"]] = [X0 + 2500.0, "Barton"]
+    return last
+
+
+@pytest.mark.parametrize("seed", range(10) if LONG else [20])
+def test_runs_over_what_was_appended_equal_full_ones(december: Growing, seed: int, tmp_path: Path) -> None:
+    """In short the changes come at once, and no new numbers are due; in the long form one after another.
+
+    After the first release pages say that numbers are kept, so that parts of a folder are reused from the third run on.
+    """
+    rng, last, reused = np.random.default_rng(seed), MONTHS[0], 0
+    changes = rng.permutation(np.array([a_few_rows, a_correction, *([a_month] if LONG else [])]))
+    for step, at_once in enumerate(np.split(changes, len(changes) if LONG else 1)):
+        for change in at_once:
+            last = change(december, rng, last)
+        whole = december.copied(tmp_path / f"whole-{step}")  # with the ledger, but without the last run
+        shutil.rmtree(whole.folder / "outputs" / "city")
+        appended, full = december.run(last, pages=True), whole.run(last, pages=True)
+        assert full.manifest["stages"]["publish"]["counters"]["parts_reused"] == 0
+        reused += appended.manifest["stages"]["publish"]["counters"]["parts_reused"]
+        assert outputs_of(appended.folder) == outputs_of(full.folder)
+    assert reused or not LONG
 
 
 @pytest.mark.parametrize("profile", CALENDARS)

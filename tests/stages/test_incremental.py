@@ -1,4 +1,7 @@
-"""What a second run does again, and what it takes over: told by the manifest's counters, never by a clock."""
+"""What a second run does again, and what it takes over: seen in the manifest's counters, never by a clock.
+
+`tests/release/test_monthly_runs.py` holds runs over random changes against full ones.
+"""
 
 import errno
 import os
@@ -14,6 +17,7 @@ from pipeline.errors import EngineError, InputError
 from pipeline.stages.runner import run
 from tests.kit.city import HEADER, LIGHT, X0, Y0, city_rows, write_city
 from tests.kit.faults import whole
+from tests.kit.growing import outputs_of
 
 pytestmark = pytest.mark.slow
 
@@ -79,10 +83,7 @@ def test_an_appended_month_is_the_only_one_read_and_counted(config: Path, tmp_pa
     (tmp_path / "outputs" / ".salt").write_bytes((config.parent / "outputs" / ".salt").read_bytes())
     fresh = run(tmp_path / "config.yaml", progress=quiet)
     assert counters(fresh.manifest)["files_read"] == 12
-    made, again = (c.parent / "outputs" / "city" for c in (config, tmp_path / "config.yaml"))
-    for name in ("area_months", "locations", "facets", "places", "victims", "areas"):
-        assert (made / "work" / f"{name}.parquet").read_bytes() == (again / "work" / f"{name}.parquet").read_bytes()
-    assert (made / "internal" / "area_counts.csv").read_bytes() == (again / "internal" / "area_counts.csv").read_bytes()
+    assert outputs_of(outcome.folder) == outputs_of(fresh.folder)
 
 
 def test_a_row_moved_to_an_earlier_file_has_both_parts_counted_again(config: Path) -> None:
@@ -107,6 +108,18 @@ def test_a_file_that_was_only_touched_is_known_by_its_content(config: Path) -> N
     run(config, progress=quiet)
     os.utime(config.parent / "extract-2024-05.csv", (1, 1))
     assert run(config, progress=quiet).ran == []
+
+
+def test_pages_of_the_same_release_are_reused_and_one_that_is_damaged_is_made_again(config: Path) -> None:
+    folder = run(config, progress=quiet).folder
+    before = outputs_of(folder)
+    (folder / "internal" / "index.html").write_text("cut off", "utf-8")
+    outcome = run(config, progress=quiet)
+    assert outcome.ran == ["publish"]
+    found = outcome.manifest["stages"]["publish"]["counters"]
+    assert (found["folders"], found["parts_written"]) == (1, 1)
+    assert found["parts_reused"] >= 10
+    assert outputs_of(folder) == before
 
 
 def test_a_damaged_count_of_the_last_run_is_named_and_force_mends_it(config: Path) -> None:

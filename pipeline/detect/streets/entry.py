@@ -213,9 +213,8 @@ def _density(
 def _streets(data: DetectInput) -> Findings:
     """Count one window by segment."""
     headline, name = data.window.headline, data.window.headline.id
-    if data.streets is None or not any(profile.audience == "internal" for profile in data.config.profiles):
-        return Findings(choices={f"streets {name}": "none: they are for the internal folder, and there is none"})
     settings, streets = data.config.detect.streets, data.streets
+    assert streets is not None  # noqa: S101 `_no_streets`
     network = Network.of(streets.geometry.to_numpy())
     located = _Located(data, streets, max_distance_m=settings.max_distance_m)
     counts = located.counts(ROOT, headline)
@@ -284,7 +283,7 @@ METHOD = Method(
     name="streets",
     section="detect.streets",
     needs=frozenset({Need.POINTS, Need.STREETS}),
-    scope=Scope.WINDOW,
+    scope=Scope.INTERNAL,
     switch="detect.streets.path",
     run=_streets,
     obstacle=_no_streets,
