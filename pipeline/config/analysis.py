@@ -249,6 +249,14 @@ class Scan(Section):
     max_months: int = Field(6, ge=1, description="Longest cylinder, in months.")
     max_days: int = Field(28, ge=1, description="Longest cylinder of days, weeks or 28 days, in days.")
     simulations: int = Field(199, ge=19, le=9999, description="Monte-Carlo replications.")
+    max_comparisons: int = Field(
+        4_000_000_000,
+        ge=1_000,
+        description="Limit on the work of the scan in space and time: cylinders times simulated data sets, of all "
+        "categories together. 4,000,000,000 take about 40 seconds of one core. A search that would pass it has fewer "
+        "simulations in every category, at least 19; where even these pass it, the last categories are left out. The "
+        "page says so.",
+    )
     cell_m: float = Field(500.0, gt=0, description="Locations are summed to cells of this side, in metres.")
 
 

@@ -67,6 +67,27 @@ def rows(found: Findings) -> pd.DataFrame:
     return found.tables[f"patterns/{YEAR.id}/{SPATIAL_CLUSTERS.name}.parquet"]
 
 
+@pytest.mark.parametrize(
+    ("limit", "simulations", "notes"),
+    # 16 pairs of wards within 3 km and 57 windows of up to six of twelve months: 912 cylinders for each category.
+    [
+        (182_400, [99, 99], ["", ""]),
+        (182_399, [79, 79], ["bound:99", "bound:99"]),
+        (36_480, [19, 19], ["bound:99", "bound:99"]),
+        (36_479, [19, 0], ["bound:99", "unsearched"]),
+        (18_239, [0, 0], ["unsearched", "unsearched"]),
+    ],
+)
+def test_the_scan_in_space_and_time_keeps_to_its_limit(limit: int, simulations: list[int], notes: list[str]) -> None:
+    counts = counts_of(all=[9, 4, 4, 4], theft=[5, 2, 2, 3])
+    scan = {"enabled": True, "categories": ["all", "theft"], "max_comparisons": limit}
+    [table] = METHODS[0].run(given(counts, [100] * 4, scan=scan)).tables.values()
+    searches = table[table["rank"] == 0]
+    assert searches["simulations"].tolist() == simulations
+    stated = [[key for key in text.split(";") if key.startswith(("bound", "unsearched"))] for text in searches["notes"]]
+    assert [";".join(keys) for keys in stated] == notes
+
+
 def test_areas_without_a_population_or_with_visitors_are_left_out_and_said_so() -> None:
     data = given(
         counts_of(all=[40, 10, 300, 5]), [1000, 1000, 500, 0],

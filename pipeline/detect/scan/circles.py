@@ -1,15 +1,72 @@
 """Circles of growing radius round every location, in an order in which one running sum counts them all."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Block", "Circles", "circles_round"]
+__all__ = ["Block", "Circles", "circles_round", "pairs_in_reach", "simulations_each"]
 
 ROWS_TIMES_PERIODS = 3_000_000  # table cells held at once: bounds the memory of a pass
 SAME_DISTANCE_M = 1e-6  # micrometres: cells of a grid at one distance must enter a circle together
+
+
+FEWEST_SIMULATIONS = 19
+"""Below this no p reaches .05."""
+
+
+def simulations_each(sizes: Sequence[int], simulations: int, max_comparisons: int) -> list[int]:
+    """Return how many simulated data sets each of several searches may have: as many for all of them.
+
+    Every circle or cylinder is compared in every data set and in the real one. Where even 19 data sets would pass the
+    limit, the last searches have none.
+
+    Parameters
+    ----------
+    sizes
+        Circles or cylinders of each search, the most important search first.
+    simulations
+        As many as were asked for.
+    max_comparisons
+        The most comparisons of all searches together.
+
+    Returns
+    -------
+    simulations
+        All, or the most that fit of 19, 39, 59 and so on, with which p can be .05 exactly; 0 for a search left out.
+
+    Examples
+    --------
+    >>> [simulations_each([1000, 1000], 199, limit) for limit in (400_000, 399_999, 50_000, 39_999, 19_999)]
+    [[199, 199], [179, 179], [19, 19], [19, 0], [0, 0]]
+    """
+    step, kept = FEWEST_SIMULATIONS + 1, len(sizes)
+    while kept and sum(sizes[:kept]) * step > max_comparisons:
+        kept -= 1
+    size = sum(sizes[:kept])
+    fit = simulations
+    if size * (simulations + 1) > max_comparisons:
+        fit = max_comparisons // size // step * step - 1
+    return [fit] * kept + [0] * (len(sizes) - kept)
+
+
+def pairs_in_reach(points_m: NDArray[np.float64], max_radius_m: float) -> int:
+    """Count the circles of growing radius round every place, where no two places are equally far: at most so many.
+
+    Parameters
+    ----------
+    points_m
+        Eastings and northings in metres, shape (m, 2).
+    max_radius_m
+        Largest radius.
+    """
+    from scipy.spatial import cKDTree
+
+    if not len(points_m):
+        return 0
+    tree = cKDTree(points_m)
+    return int(tree.count_neighbors(tree, max_radius_m))
 
 
 @dataclass(frozen=True, slots=True)

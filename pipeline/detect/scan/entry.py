@@ -18,6 +18,7 @@ from pipeline.detect.concentration import categories_with_enough
 from pipeline.detect.density import month_rows
 from pipeline.detect.method import DetectInput, Findings, Method, Scope
 from pipeline.detect.scan.cases import cases_of, longest_of, scan_periods, scans_days
+from pipeline.detect.scan.circles import pairs_in_reach, simulations_each
 from pipeline.detect.scan.space_time import ScanResult, space_time_scan
 from pipeline.detect.scan.spatial import MAX_CIRCLES, SpatialScan, bernoulli_scan, poisson_scan, standardised
 from pipeline.domain.categories import ROOT
@@ -65,6 +66,8 @@ class Note:
     STRATA = "strata"
     RADIUS = "radius"
     DISPERSION = "dispersion"
+    BOUND = "bound"
+    UNSEARCHED = "unsearched"
     VARIES = "varies"
 
 
@@ -266,6 +269,9 @@ def _space_time(data: DetectInput) -> Findings:
     """Search all windows for clusters in space and time, by category; those alive in the last one are alerts."""
     settings, found, searched = data.config.detect.scan, _Rows(), list[str]()
     periods = scan_periods(data)
+    longest = longest_of(data.config, len(periods))
+    windows = sum(len(periods) - n + 1 for n in range(1, longest + 1))
+    wanted: list[tuple[str, _Places, Ints, list[tuple[str, int]]]] = []
     for category in _categories(data):
         notes: list[tuple[str, int]] = []
         if len(data.locations):
@@ -284,24 +290,39 @@ def _space_time(data: DetectInput) -> Findings:
             counts = counts[known]
             if not known.all():
                 notes.append((Note.UNKNOWN, int((~known).sum())))
+        wanted.append((category, places, counts, notes))
+    # One search costs as much as there are cylinders, and by category there may be dozens of searches.
+    sizes = [pairs_in_reach(places.points_m, settings.max_radius_m) * windows for _, places, _, _ in wanted]
+    fit = simulations_each(sizes, settings.simulations, settings.max_comparisons)
+    for (category, places, counts, notes), simulations in zip(wanted, fit, strict=True):
         total = int(counts.sum())
+        if not simulations:
+            unsearched = [*_few(total), (Note.UNSEARCHED, 0)]
+            found.search(
+                Kind.SPACE_TIME, category, _whole(periods), places=len(counts), cases=total, simulations=0,
+                notes=unsearched,
+            )  # fmt: skip
+            searched.append(f"{category} left out")
+            continue
+        if simulations < settings.simulations:
+            notes.append((Note.BOUND, settings.simulations))
         result = space_time_scan(
             places.points_m,
             counts=counts,
             max_radius_m=settings.max_radius_m,
-            max_periods=longest_of(data.config, len(periods)),
-            permutations=settings.simulations,
+            max_periods=longest,
+            permutations=simulations,
             seed=data.config.run.seed,
         )
         varies = round(100 * dispersion(counts).value)
         if varies >= WIDE:
             notes.append((Note.VARIES, varies))
-        notes = [*_few(total), *_limits_of(counts), *notes]
+        stated = [*_few(total), *_limits_of(counts), *notes]
         if total >= 2 and not result.clusters:
-            notes.append((Note.NONE, 0))
+            stated.append((Note.NONE, 0))
         found.search(
             Kind.SPACE_TIME, category, _whole(periods), places=len(counts), cases=total,
-            simulations=settings.simulations, notes=notes,
+            simulations=simulations, notes=stated,
         )  # fmt: skip
         found.rows += _cylinders(result, category, periods, places)
         searched.append(f"{category} {result.cylinders:,}")
@@ -310,7 +331,7 @@ def _space_time(data: DetectInput) -> Findings:
         tables={f"patterns/{name}/{SPACE_TIME_CLUSTERS.name}.parquet": table},
         contract=SPACE_TIME_CLUSTERS,
         counters={"scan_clusters": int((table["rank"] > 0).sum()), "scan_alerts": int(table["alive"].sum())},
-        choices={f"scan {name}": f"cylinders: {', '.join(searched)}; {settings.simulations} permutations"},
+        choices={f"scan {name}": f"cylinders: {', '.join(searched)}; {max(fit, default=0)} permutations"},
         cautions=tuple(found.cautions),
     )
 
