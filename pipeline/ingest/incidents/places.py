@@ -108,7 +108,8 @@ class _Stacked:
     def add(self, xy: Points) -> None:
         self.points += len(xy)
         if len(self.places) <= _MOST_PLACES:
-            self.places = np.unique(np.concatenate([self.places, xy[:, 0] + 1j * xy[:, 1]]))
+            places = np.concatenate([self.places, xy[:, 0] + 1j * xy[:, 1]])
+            self.places = np.unique(places, return_counts=True)[0]  # NumPy sorts; without counts it hashes, far slower
 
 
 _STRAYS_KEPT = 2000
