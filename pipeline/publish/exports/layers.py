@@ -282,11 +282,11 @@ def _labels(released: Released, *, level: str) -> dict[str, str]:
 
 def polygons(shapes: Any) -> NDArray[Any]:
     """Return multipolygons: the surfaces of each shape, without any line or point that clipping left."""
-    out = np.empty(len(shapes), dtype=object)
-    for i, shape in enumerate(shapes):
-        parts = shapely.get_parts(shapely.get_parts(shape))  # twice: a collection may hold multipolygons
-        out[i] = shapely.multipolygons([p for p in parts if p.geom_type == "Polygon" and not p.is_empty])
-    return out
+    parts, owner = shapely.get_parts(shapes, return_index=True)
+    parts, outer = shapely.get_parts(parts, return_index=True)  # twice: a collection may hold multipolygons
+    kept = (shapely.get_type_id(parts) == shapely.GeometryType.POLYGON) & ~shapely.is_empty(parts)
+    out = np.full(len(shapes), shapely.MultiPolygon(), dtype=object)
+    return np.asarray(shapely.multipolygons(parts[kept], indices=owner[outer][kept], out=out))
 
 
 def _fields(table: Table, frame: gpd.GeoDataFrame, labels: dict[str, str]) -> tuple[Field, ...]:
