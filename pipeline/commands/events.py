@@ -2,11 +2,12 @@
 
 Each line is one object with `time` (UTC, ISO 8601), `level`, `event` and what belongs to the event:
 
-- `run_started`: `run`, `version`; `stage_started`: `stage`; `progress`: `stage`, `step`, `done`, `total`
+- `run_started`: `run`, `version`; `stage_started`: `stage`; `progress`: `stage`, `step`, `done`, `total`, `left_s`
 - `caution`: `stage`, `text`; `stage_finished`: `stage`, `seconds`
 - `run_finished`: `folder`, `ran`, `fresh`, `seconds`, `exit_code` 0; or `run_failed`: `exit_code`, `message`
 
-The last line is always `run_finished` or `run_failed`. No line holds anything of an incident.
+`left_s` is how many seconds the step will still take at its speed so far; null until that is known. The last line is
+always `run_finished` or `run_failed`. No line holds anything of an incident.
 """
 
 import contextlib
@@ -57,13 +58,17 @@ def json_events() -> Iterator[Progress]:
 
     An error is written as the event `run_failed`, and raised.
     """
-    lines, last = _Lines(), {"": 0.0}
+    lines, last, first = _Lines(), {"": 0.0}, dict[str, tuple[float, int]]()
 
     def report(label: str, done: int, total: int) -> None:
         now = time.monotonic()
+        if label not in first or done <= first[label][1]:  # a step that begins, or begins again
+            first[label] = (now, done)
+        began, at = first[label]
+        left_s = round((now - began) * (total - done) / (done - at), 1) if done > at else None
         if done >= total or now - last.get(label, 0.0) >= _PAUSE_S:
             last[label] = now
-            lines.write("progress", stage=lines.stage, step=label, done=done, total=total)
+            lines.write("progress", stage=lines.stage, step=label, done=done, total=total, left_s=left_s)
 
     level = LOG.level
     LOG.addHandler(lines)

@@ -84,7 +84,20 @@ def test_progress_is_thinned_but_its_end_is_not(capsys: pytest.CaptureFixture[st
             report("counting", done, 100)
     written = lines(capsys)
     assert len(written) <= 3
-    assert (written[-1]["done"], written[-1]["total"]) == (100, 100)
+    assert (written[-1]["done"], written[-1]["total"], written[-1]["left_s"]) == (100, 100, 0)
+
+
+def test_what_is_left_of_a_step_follows_from_its_speed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten parts in 20 s leave 90 parts, 180 s; a step of the same name that begins again knows nothing yet."""
+    clock = iter([100.0, 120.0, 130.0, 136.0])
+    with json_events() as report:
+        monkeypatch.setattr("pipeline.commands.events.time.monotonic", lambda: next(clock))
+        for done, total in ((0, 100), (10, 100), (0, 4), (3, 4)):
+            report("auditing counts", done, total)
+        monkeypatch.undo()
+    assert [(line["done"], line["left_s"]) for line in lines(capsys)] == [(0, None), (10, 180.0), (0, None), (3, 2.0)]
 
 
 @pytest.mark.parametrize(
