@@ -10,7 +10,7 @@ import pandas as pd
 import shapely
 from numpy.typing import ArrayLike, NDArray
 
-from pipeline.detect.density import filled, month_rows, places_of
+from pipeline.detect.density import filled, lowered, month_rows, places_of
 from pipeline.detect.kde import SCALE, Surface, bin_linear, density_from_bins, kde_grid
 from pipeline.detect.method import DetectInput, Findings, Method, Need, Scope
 from pipeline.domain.categories import ROOT
@@ -229,12 +229,14 @@ def _incidents_over_residents(data: DetectInput) -> Findings:
         measure=settings.risk.form,
         per=PER_RESIDENTS,
     )
-    layer, name = _bands(found, within=ground), data.window.headline.id
+    layer, name = _bands(found, within=ground, places_m=xy, least=settings.min_locations), data.window.headline.id
     known = int(found.known.sum())
+    few = f"; {len(xy)} places are too few for a band, which needs {settings.min_locations}"
     return Findings(
         tables={f"patterns/{name}/{RISK_BANDS.name}.parquet": layer.set_crs(data.areas.crs)},
         choices={
             f"risk_surface {name}": f"{settings.risk.form} to residents, {known:,} cells known, {len(layer)} bands"
+            + (few if len(xy) < settings.min_locations else "")
         },
     )
 
@@ -243,8 +245,11 @@ BAND_TIMES = (1.5, 2.0, 3.0, 5.0, 10.0)
 """Bands of the surface, as multiples of the risk of everybody; under 1.5 times it is about the same."""
 
 
-def _bands(risk: RiskSurface, *, within: Any) -> gpd.GeoDataFrame:
+def _bands(risk: RiskSurface, *, within: Any, places_m: NDArray[np.float64], least: int) -> gpd.GeoDataFrame:
     """Return the bands of a surface as rows of RISK_BANDS; those without ground are left out.
+
+    A patch with fewer than `least` of the distinct places of incidents is in the band below, or in none: where few
+    live, one incident alone is many times the usual risk.
 
     A difference has no multiple: its bands are these multiples of the mean by which incidents exceed what residents
     lead to expect, where they do not as 0.
@@ -263,7 +268,11 @@ def _bands(risk: RiskSurface, *, within: Any) -> gpd.GeoDataFrame:
     levels = [low for low in levels if low > 0]
     for k, low in enumerate(levels):
         high = levels[k + 1] if k + 1 < len(levels) else None
-        shape = shapely.intersection(filled(risk.value, risk.grid, low, high), within)
+        # Borders that only touch leave lines and points, which are no ground.
+        pieces = shapely.get_parts(
+            shapely.get_parts(shapely.intersection(filled(risk.value, risk.grid, low, high), within))
+        )
+        shape = shapely.multipolygons(pieces[shapely.get_dimensions(pieces) == 2])
         if shapely.is_empty(shape):
             continue
         rows.append(
@@ -277,8 +286,17 @@ def _bands(risk: RiskSurface, *, within: Any) -> gpd.GeoDataFrame:
             }
         )
         shapes.append(shape)
+    if shapes:
+        tree = shapely.STRtree(shapely.points(places_m))
+
+        def enough(patches: Any, _patch: Any, _at: Any) -> Any:
+            held, _ = tree.query(patches, predicate="intersects")
+            return np.bincount(held, minlength=len(patches)) >= least
+
+        shapes = lowered(np.array(shapes, dtype=object), enough)
     table = RISK_BANDS.conform(pd.DataFrame(rows, columns=RISK_BANDS.names))
-    return gpd.GeoDataFrame(table, geometry=gpd.GeoSeries(shapes))
+    layer = gpd.GeoDataFrame(table, geometry=gpd.GeoSeries(shapes))
+    return layer[~layer.geometry.is_empty].reset_index(drop=True)
 
 
 METHOD = Method(

@@ -18,6 +18,7 @@ BY_NAME = {
     "AreaLevel": "ingest/areas.py",
     "Columns": "ingest",  # each is the role of a column; the reader of that role names it
     "CountColumns": "ingest/counts.py",  # the same, for published counts
+    "Exports": "stages/publish.py",  # the formats of layers and tables, asked for together
     "PostcodeFile": "ingest/postcodes.py",  # the columns of a lookup of postcodes
     "Protection": "publish",  # each is a paragraph of protection.html
 }

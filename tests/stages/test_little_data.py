@@ -1,11 +1,15 @@
 """Data on which a method cannot work: the run goes on without the method and says why."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import geopandas as gpd
+import pandas as pd
 import pytest
+import shapely
 
+from pipeline.detect.registry import METHODS
 from tests.kit.cases import Attempt, Row, attempt, incidents, says, wards, write_case
 
 pytestmark = pytest.mark.slow  # each tries whole runs
@@ -14,12 +18,18 @@ EVERYTHING: dict[str, Any] = {
     "density": {"enabled": True, "bandwidth_m": "auto", "risk": {"against": "population"}},
     "clusters": {"enabled": True, "eps_m": "auto", "min_samples": 5, "simulations": 19, "resamples": 5},
     "gistar": {"enabled": True, "permutations": 99, "grid": "square"},
-    "scan": {"enabled": True, "simulations": 19},
+    "scan": {"enabled": True, "simulations": 19, "spatial": ["poisson", "bernoulli"], "categories": ["all", "race"]},
     "knox": {"enabled": True, "simulations": 19},
+    "streets": {"path": "streets.geojson"},
 }
 
 
 def tried(folder: Path, rows: list[Row], detect: dict[str, Any] | None = None, **changes: Any) -> Attempt:
+    streets = [[(528_000, 182_200), (531_000, 182_200)], [(528_000, 180_700), (531_000, 180_700)]]
+    gpd.GeoDataFrame(geometry=shapely.linestrings(streets), crs="EPSG:27700").to_file(folder / "streets.geojson")
+    (folder / "weights.csv").write_text("offence,weight\nrace,5\nreligion,3\ndisability,700\n", "utf-8")
+    if not detect:
+        changes = {"harm": {"weights": "weights.csv"}, **changes}
     config = write_case(folder, rows, detect=detect or EVERYTHING, emerging={"enabled": True}, **changes)
     return attempt(config)
 
@@ -46,6 +56,88 @@ def on_one_day(row: Row) -> Row:
 def test_every_method_on_little_data(tmp_path: Path, rows: int, change_row: Callable[[Row], Row]) -> None:
     done = tried(tmp_path, [change_row(row) for row in incidents(rows, span=25)])
     assert done.code == 0, done.crash + done.text[-500:]
+    case = {(1, dict): 0, (200, at_one_place): 1}.get((rows, change_row))
+    if case is not None:
+        found = _Found(done)
+        assert NOTHING_FOUND.keys() == {method.name for method in METHODS}
+        assert [name for name, holds in NOTHING_FOUND.items() if not holds[case](found)] == []
+
+
+def test_all_in_one_hour_is_a_caution_and_no_pattern(tmp_path: Path) -> None:
+    rows = [{**row, "hour": "00:00"} for row in incidents(250, span=25)]
+    columns = {"id": "incident_id", "date": "occurred_on", "time": "hour", "x": "easting", "y": "northing"}
+    hours = {"hours": {"min_incidents": 100}, "knox": {"enabled": True, "simulations": 19}}
+    done = tried(tmp_path, rows, detect=hours, source={"columns": {**columns, "category": "category"}})
+    assert done.code == 0, done.crash + done.text[-500:]
+    assert says(
+        done.text, "with a known time are in one hour of the day, from 00:00: it probably stands for an unknown"
+    )
+    assert says(done.front_door, "figures by hour say nothing")
+
+
+class _Found:
+    """What a run has found: tables of its headline window, choices and cautions."""
+
+    def __init__(self, done: Attempt) -> None:
+        self.work = done.folder / "work"
+        self.choices: Mapping[str, Any] = done.manifest["stages"]["detect"]["choices"]
+        self.cautions = " ".join(done.manifest["stages"]["detect"]["cautions"])
+        self.layers = done.folder / "internal"
+
+    def table(self, name: str) -> pd.DataFrame:
+        [path] = self.work.glob(f"patterns/*/{name}")
+        return pd.read_parquet(path)
+
+    def bands(self) -> pd.DataFrame:
+        return gpd.read_file(self.layers / "density.geojson")
+
+    def concentration(self, figure: str) -> bool:
+        tables = [pd.read_parquet(path) for path in self.work.glob("concentration/*.parquet")]
+        return any((table["figure"] == figure).any() for table in tables)
+
+    def hot(self) -> pd.DataFrame:
+        paths = [p for p in self.work.glob("streets/*.parquet") if not p.stem.endswith((".runs", ".concentration"))]
+        segments = pd.concat([pd.read_parquet(path) for path in paths])
+        return segments[segments["hot"].astype(bool)]
+
+    def said(self, name: str, text: str) -> bool:
+        return any(text in str(value) for key, value in self.choices.items() if key.split(" ")[0] == name)
+
+
+AT_ONE_PLACE = "lie at one place: if it stands for an unknown place, name it in detect.placeholder_locations"
+NOTHING_FOUND: dict[str, tuple[Callable[[_Found], bool], Callable[[_Found], bool]]] = {
+    # With one incident, and with 96 of the main period at one place: nothing is found, or a caution or note says why.
+    "density": (lambda f: not len(f.bands()), lambda f: not len(f.bands())),
+    "hotspots": (lambda f: "No hotspot was found" in f.cautions, lambda f: "No hotspot was found" in f.cautions),
+    "cells": (lambda f: f.table("analysis_cells.parquet")["hotspot_class"].fillna(0).eq(0).all(),) * 2,
+    "scan": (
+        lambda f: f.said("scan", "skipped: 2 whole months are needed"),
+        lambda f: f.table("space_time_clusters.parquet")["notes"].str.contains("one_place").all(),
+    ),
+    "spatial_scan": (
+        lambda f: f.table("spatial_clusters.parquet")["notes"].eq("too_few").all(),
+        lambda f: f.table("spatial_clusters.parquet").query("rank == 0")["notes"].str.contains("one_place").all(),
+    ),
+    "near_repeats": (
+        lambda f: f.said("near_repeats", "skipped: two incidents with a point and a day are needed"),
+        lambda f: not f.table("near_repeats.parquet")["acting"].any() and not len(f.table("near_repeat_zones.parquet")),
+    ),
+    "risk_surface": (lambda f: f.said("risk_surface", "0 bands; 1 places are too few for a band"),) * 2,
+    "emerging": (lambda f: f.said("emerging", "skipped: 10 whole quarters are needed"),) * 2,
+    "concentration": (
+        lambda f: not f.concentration("holding"),
+        lambda f: AT_ONE_PLACE in f.cautions,
+    ),
+    "streets": (lambda f: not len(f.hot()), lambda f: AT_ONE_PLACE in f.cautions),
+    "hours": (lambda f: f.table("hour_peaks.parquet")["peak"].isna().all(),) * 2,
+    "seasons": (lambda f: set(f.table("seasons.parquet")["state"]) <= {"too few months", "too few incidents"},) * 2,
+    "harm": (
+        lambda f: (
+            not len(f.table("harm_hotspots.parquet")) and f.table("harm_areas.parquet")["change_pct"].isna().all()
+        ),
+        lambda f: not len(f.table("harm_hotspots.parquet")) and not len(f.table("harm_density.parquet")),
+    ),
+}
 
 
 @pytest.mark.parametrize("method", ["dbscan", "hdbscan", "optics"])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Block", "Circles", "circles_round", "pairs_in_reach", "simulations_each"]
+__all__ = ["Block", "Circles", "circles_round", "simulations_each"]
 
 ROWS_TIMES_PERIODS = 3_000_000  # table cells held at once: bounds the memory of a pass
 SAME_DISTANCE_M = 1e-6  # micrometres: cells of a grid at one distance must enter a circle together
@@ -49,24 +49,6 @@ def simulations_each(sizes: Sequence[int], simulations: int, max_comparisons: in
     if size * (simulations + 1) > max_comparisons:
         fit = max_comparisons // size // step * step - 1
     return [fit] * kept + [0] * (len(sizes) - kept)
-
-
-def pairs_in_reach(points_m: NDArray[np.float64], max_radius_m: float) -> int:
-    """Count the circles of growing radius round every place, where no two places are equally far: at most so many.
-
-    Parameters
-    ----------
-    points_m
-        Eastings and northings in metres, shape (m, 2).
-    max_radius_m
-        Largest radius.
-    """
-    from scipy.spatial import cKDTree
-
-    if not len(points_m):
-        return 0
-    tree = cKDTree(points_m)
-    return int(tree.count_neighbors(tree, max_radius_m))
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,8 @@ from pipeline.detect.concentration import categories_with_enough
 from pipeline.detect.density import month_rows
 from pipeline.detect.method import DetectInput, Findings, Method, Scope
 from pipeline.detect.scan.cases import cases_of, longest_of, scan_periods, scans_days
-from pipeline.detect.scan.circles import pairs_in_reach, simulations_each
-from pipeline.detect.scan.space_time import ScanResult, space_time_scan
+from pipeline.detect.scan.circles import circles_round, simulations_each
+from pipeline.detect.scan.space_time import MAX_SHARE, ScanResult, space_time_scan
 from pipeline.detect.scan.spatial import MAX_CIRCLES, SpatialScan, bernoulli_scan, poisson_scan, standardised
 from pipeline.domain.categories import ROOT
 from pipeline.domain.periods import Period, month_range
@@ -292,7 +292,7 @@ def _space_time(data: DetectInput) -> Findings:
                 notes.append((Note.UNKNOWN, int((~known).sum())))
         wanted.append((category, places, counts, notes))
     # One search costs as much as there are cylinders, and by category there may be dozens of searches.
-    sizes = [pairs_in_reach(places.points_m, settings.max_radius_m) * windows for _, places, _, _ in wanted]
+    sizes = [_circles(places.points_m, counts, settings.max_radius_m) * windows for _, places, counts, _ in wanted]
     fit = simulations_each(sizes, settings.simulations, settings.max_comparisons)
     for (category, places, counts, notes), simulations in zip(wanted, fit, strict=True):
         total = int(counts.sum())
@@ -334,6 +334,14 @@ def _space_time(data: DetectInput) -> Findings:
         choices={f"scan {name}": f"cylinders: {', '.join(searched)}; {max(fit, default=0)} permutations"},
         cautions=tuple(found.cautions),
     )
+
+
+def _circles(points_m: Floats, counts: Ints, max_radius_m: float) -> int:
+    """Return how many circles a search in space and time has; there are none with fewer than two cases."""
+    cases = counts.sum(axis=1)
+    if cases.sum() < 2:
+        return 0
+    return int(circles_round(points_m, cases=cases, max_radius_m=max_radius_m, max_share=MAX_SHARE).used.sum())
 
 
 def _limits_of(counts: Ints) -> list[tuple[str, int]]:

@@ -12,6 +12,7 @@ from pipeline.errors import InputError
 __all__ = [
     "EVEN",
     "MAX_CYLINDERS",
+    "MAX_SHARE",
     "Best",
     "Cylinders",
     "ScanResult",
@@ -25,6 +26,8 @@ __all__ = [
 
 
 MAX_CYLINDERS = 60_000_000  # the first shuffled data set, and the real one, compute the log ratio of each
+MAX_SHARE = 0.5
+"""Largest share of all cases in a circle."""
 EVEN = 1e-9  # log ratios closer than this are ties: equal cylinders differ by rounding
 
 
@@ -102,7 +105,7 @@ def space_time_scan(
     *,
     counts: ArrayLike | sparse.sparray,
     max_radius_m: float,
-    max_share: float = 0.5,
+    max_share: float = MAX_SHARE,
     max_periods: int | None = None,
     prospective: bool = False,
     permutations: int = 999,
