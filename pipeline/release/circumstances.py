@@ -392,6 +392,8 @@ def release_circumstances(facets: pd.DataFrame | None, setting: Setting) -> Circ
     if not inside:
         internal = [v.id for v in VARIABLES.values() if v.detail is Detail.INTERNAL]
         facets = facets[~facets["facet"].isin(internal)]
+        # Of single categories only how many incidents there are is needed: see `known` in `_in_steps`.
+        facets = facets[(facets["category"] == ROOT) | (facets["facet"] == TOTAL)]
     counts = window_counts(facets, setting.headline, region_code=setting.region, mature_until=setting.mature_until)
     if set(counts["question"]) <= {TOTAL}:
         return _none(ABSENT)
