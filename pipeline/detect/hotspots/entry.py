@@ -7,7 +7,7 @@ are computed for all categories together alone, because they cost as much again 
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import geopandas as gpd
@@ -18,7 +18,7 @@ import shapely
 from pipeline.detect.density import month_rows
 from pipeline.detect.hotspots.cores import find_cores
 from pipeline.detect.hotspots.description import hotspot_facts
-from pipeline.detect.hotspots.finding import Hotspots, find_hotspots, lower_min_samples
+from pipeline.detect.hotspots.finding import Hotspots, find_hotspots, lower_min_samples, nullable
 from pipeline.detect.hotspots.outlines import members_of
 from pipeline.detect.hotspots.ranking import FIRST_SAMPLES, detect
 from pipeline.detect.hotspots.stability import Background, smoothed_background
@@ -54,7 +54,7 @@ def _find(data: DetectInput) -> Findings:
         choices[f"eps_curve {name}"] = [list(pair) for pair in found.eps_choice.curve]
     # The rest is clustered with what all incidents of this window were: as dense, and as far.
     used = _Used(found.eps_m or "auto", found.min_samples or settings.min_samples)
-    each, members, reasons = _of_categories(data, headline, compared, used)
+    each, members, reasons = _of_categories(data, headline, compared, used, whole=found)
     for category, why in reasons.items():
         choices[f"hotspots {name} {category}"] = f"none: {why}"
     inside = members_of(month_rows(data.locations, headline), layer)
@@ -169,21 +169,26 @@ def _facts(data: DetectInput, layer: gpd.GeoDataFrame, found: Hotspots) -> pd.Da
 
 
 def _of_categories(
-    data: DetectInput, window: Period, earlier: Period | None, used: _Used
+    data: DetectInput, window: Period, earlier: Period | None, used: _Used, *, whole: Hotspots
 ) -> tuple[gpd.GeoDataFrame, pd.DataFrame, Mapping[str, str]]:
-    """Find the hotspots of each category: the layer, the places inside each outline, and why a category has none."""
+    """Find the hotspots of each category: the layer, the places inside each outline, and why a category has none.
+
+    `whole` are those of all incidents: a category that holds all of them has the same, and they are not found again.
+    """
     # A whole number of every audience's steps: that a category was looked at says no more of its total than its step.
     steps = math.lcm(*(max(p.step, 1) for p in data.config.profiles))
     least, reasons = -(-data.config.detect.min_category_incidents // steps) * steps, {}
     layers, members = [], []
     for category in data.categories_in(window):
-        rows = month_rows(data.rows_of(category), window)
+        mine = data.rows_of(category)
+        rows = month_rows(mine, window)
         total = int(rows["incidents"].sum())
         # A rare category has no ground of its own: what its few incidents mark are places, not a concentration.
         if total < least:
             reasons[category] = f"{total:,} incidents, fewer than detect.min_category_incidents ({least:,})"
             continue
-        found = _hotspots(data, category, window, earlier, used=used)
+        every = data.apart is None and len(mine) == len(data.locations)
+        found = _without_certainty(whole) if every else _hotspots(data, category, window, earlier, used=used)
         if not len(found.table):
             reasons[category] = "no cluster of it is dense enough"
             continue
@@ -195,6 +200,12 @@ def _of_categories(
         nothing = _layer(data, _none(data)).assign(category=pd.array([], dtype="str"))
         return nothing, members_of(month_rows(data.locations, window), nothing), reasons
     return pd.concat(layers, ignore_index=True), pd.concat(members, ignore_index=True), reasons
+
+
+def _without_certainty(found: Hotspots) -> Hotspots:
+    """Return hotspots as those of a category are: without stability and p-values."""
+    none = nullable([None] * len(found.table))
+    return replace(found, table=found.table.assign(stability=none, p_value=none))
 
 
 def _none(data: DetectInput) -> Hotspots:
