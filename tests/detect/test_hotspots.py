@@ -7,6 +7,7 @@ import shapely
 
 from pipeline.detect.clusters import ClusterSettings
 from pipeline.detect.hotspots import Background, find_hotspots, monte_carlo_p, stability
+from pipeline.detect.hotspots.entry import _without_certainty
 from pipeline.detect.hotspots.finding import COLUMNS, lower_min_samples
 from pipeline.detect.hotspots.stability import cluster_sizes, smoothed_background
 from pipeline.errors import InputError
@@ -97,6 +98,13 @@ def test_the_towns_categories_and_months() -> None:
         "period": ["2024-01", "2024-02", "2024-03"] * 2,
         "incidents": [15, 0, 10, 6, 6, 0],
     }
+
+
+def test_a_category_of_all_incidents_has_their_hotspots() -> None:
+    settings = {"window": WINDOW, "previous": BEFORE, "eps_m": 100.0, "min_samples": 10}
+    whole = find_hotspots(TOWN, rng=np.random.default_rng(1), resamples=2, **settings)
+    assert whole.table["stability"].notna().all()
+    pd.testing.assert_frame_equal(_without_certainty(whole).table, find_hotspots(TOWN, **settings).table)
 
 
 @pytest.mark.slow
