@@ -492,8 +492,11 @@ def filled(values: Values, grid: Grid, low: float, high: float | None) -> Any:
     for points, offsets in zip(*maker.filled(low, top + 1.0 if high is None else high), strict=True):
         rings = [points[a:b] for a, b in pairwise(offsets)]
         shapes.append(shapely.Polygon(rings[0], rings[1:]))
-    # Contours may meet at a corner, which makes a ring touch itself.
-    return _polygons(shapely.union_all(shapely.make_valid(np.array(shapes, dtype=object), method="structure")))
+    whole = shapely.multipolygons(shapes)
+    # Contours may meet at a corner, which makes a ring touch itself. Where none do, there is nothing to join.
+    if not shapely.is_valid(whole):
+        whole = shapely.union_all(shapely.make_valid(np.array(shapes, dtype=object), method="structure"))
+    return _polygons(whole)
 
 
 def _polygons(shape: Any) -> Any:
