@@ -299,11 +299,11 @@ class ReleaseIndex:
             )
         return self._known[code]
 
-    def profile_in(self, code: str, later: PeriodInfo, earlier: PeriodInfo) -> findings.AreaProfile:
-        """Read an area's figures of the subject in the window that stands in for the headline."""
+    def profile_in(self, code: str, later: PeriodInfo, earlier: PeriodInfo | None) -> findings.AreaProfile:
+        """Read an area's figures of the subject alone, in the headline or in the window that stands in for it."""
         place = self.places.get(code)
-        rows = [self.row(code, p.id) for p in (later, earlier)]
-        figures = {self.subject: findings.figure_of(rows[0], earlier=rows[1])}
+        before = self.row(code, earlier.id) if earlier else None
+        figures = {self.subject: findings.figure_of(self.row(code, later.id), earlier=before)}
         name, population, covered = (
             (place.name, place.population, place.covered) if place else (self.info.region_name, None, False)
         )

@@ -30,7 +30,7 @@ from pipeline.publish.words import (
     whole,
 )
 from pipeline.release.released import CategoryInfo, Released, Rung
-from pipeline.tables import Level
+from pipeline.tables import Level, plain_values
 
 __all__ = ["MOST_ROWS", "NOT_AVAILABLE", "NOT_OFFERED", "Column", "Sheet", "Workbook", "workbook_of"]
 
@@ -356,7 +356,7 @@ class _Table:
     def text(self, title: str, values: "pd.Series[Any]", width: int = 16) -> None:
         """Add a column of texts."""
         self.columns.append(Column(title, "text", width))
-        self._cells.append([NOT_AVAILABLE if pd.isna(v) or v == "" else str(v) for v in values.tolist()])
+        self._cells.append([NOT_AVAILABLE if v is None or v == "" else str(v) for v in plain_values(values)])
 
     def words(self, title: str, name: str, *, blank: str = NOT_AVAILABLE) -> None:
         """Add a column of texts that may be missing or not offered; `blank` is what an empty text means."""
@@ -395,11 +395,9 @@ class _Table:
         base: str | None = None,
         width: int = 14,
     ) -> None:
-        series = self._frame[name]
-        there, symbols = series.notna().tolist(), self._symbols(base or name)
-        values = series.astype(object).tolist()
+        values, symbols = plain_values(self._frame[name]), self._symbols(base or name)
         self.columns.append(Column(title, kind, width))
-        self._cells.append([write(v) if given else s for v, given, s in zip(values, there, symbols, strict=True)])
+        self._cells.append([s if v is None else write(v) for v, s in zip(values, symbols, strict=True)])
 
     def _withheld(self, name: str) -> NDArray[np.bool_]:
         """Return the rows that do not offer a figure."""

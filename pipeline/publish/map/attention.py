@@ -115,5 +115,5 @@ def _stand_in(index: ReleaseIndex, detail: str) -> findings.Overview | None:
 def _profiles(
     index: ReleaseIndex, level: str, windows: tuple[PeriodInfo, PeriodInfo] | None = None
 ) -> tuple[findings.AreaProfile, ...]:
-    covered = [p.code for p in index.level(level) if p.covered]
-    return tuple(index.profile_in(code, *windows) if windows else index.area_profile(code) for code in covered)
+    later, earlier = windows or (index.info.headline, index.info.earlier)
+    return tuple(index.profile_in(place.code, later, earlier) for place in index.level(level) if place.covered)
