@@ -196,7 +196,7 @@ def _nursery() -> None:
     import tempfile
 
     for name in (
-        "folium", "geopandas", "pandas", "pipeline.cli", "pipeline.publish.pages.front_door",
+        "geopandas", "pandas", "pipeline.cli", "pipeline.publish.pages.front_door",
         "pipeline.stages.runner", "pipeline.stages.aggregate",
         "pipeline.stages.detect", "pipeline.stages.ingest", "pipeline.stages.publish",
         "pipeline.stages.release", "pipeline.commands.terminal", "pyarrow.dataset", "pyogrio", "scipy.optimize",
