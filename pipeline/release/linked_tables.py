@@ -26,7 +26,6 @@ __all__ = [
     "BROKEN_SHARE",
     "COUNTS",
     "DECLARED_UNION",
-    "FOUND_BROKEN_SHARE",
     "FOUND_UNION",
     "KEY",
     "CellTable",
@@ -212,7 +211,7 @@ def implied(relations: Relations, *, values: IntArray) -> BoolArray:
 
 
 BROKEN_SHARE = 0.05
-"""A kind of relation that fewer rows break is assumed to be known to the reader."""
+"""A kind of relation that fewer rows break is assumed to be known to the reader; see `Layout.rows_of_readers`."""
 DECLARED_UNION = "declared_union"
 FOUND_UNION = "found_union"
 
@@ -425,14 +424,10 @@ LEFT_OUT = 2
 """So many parts may be left out of a union that readers find: parts that are rare."""
 ROWS_TO_FIND = 20
 """Rows that are not empty, in which a reader must have seen a rule that no layout suggests: 5 % of them is one row."""
-FOUND_BROKEN_SHARE = 1 / 15
-"""A union that no layout suggests is assumed to be known if fewer rows of the tables break it. A reader can add up
-windows, and so has more rows: with three years and the two years that groups of wards are given, four for three. If the
-added rows all hold, what 1 row of 15 breaks in the tables, 1 of 20 breaks for him (`BROKEN_SHARE`)."""
 
 
 def unions_found(
-    cells: pd.DataFrame, *, unions: Iterable[tuple[str, tuple[str, ...]]]
+    cells: pd.DataFrame, *, unions: Iterable[tuple[str, tuple[str, ...]]], rows_of_readers: float = 1.0
 ) -> dict[tuple[str, tuple[str, ...]], Relations]:
     """Relate each category to those of its parts that cover it though one or two of the parts are left out.
 
@@ -447,6 +442,8 @@ def unions_found(
         KEY, `level`, and `value`, the true counts.
     unions
         Categories and all of their parts.
+    rows_of_readers
+        Rows that a reader has for each of `cells` (`Layout.rows_of_readers`).
 
     Examples
     --------
@@ -481,7 +478,8 @@ def unions_found(
         kind = [cells[c].iloc[totals["at"]].to_numpy() for c in ("level", "measure")]
         seen = pd.DataFrame(full & (total > 0)).groupby(kind).transform("sum").to_numpy()
         broken = pd.DataFrame(full & ~holds).groupby(kind).transform("sum").to_numpy()
-        holds &= (broken < FOUND_BROKEN_SHARE * seen) & (seen >= ROWS_TO_FIND)
+        readers = rows_of_readers * seen
+        holds &= (broken < BROKEN_SHARE * readers) & (readers >= ROWS_TO_FIND)
         for n, mine in enumerate(choices):  # smaller choices come first
             smaller = [k for k in range(n) if not (choices[k] & ~mine).any()]
             kept = holds[:, n] & ~holds[:, smaller].any(axis=1)
@@ -614,6 +612,16 @@ class Layout:
         return families_of(self.part_of)
 
     @property
+    def rows_of_readers(self) -> float:
+        """Return how many rows a reader has for each row of the tables: he can add up windows to those that are longer.
+
+        With three years and the last two of them in one, which groups of wards are given, four for three. If the added
+        rows all hold, a relation that 1 row of 15 breaks in the tables is broken by 1 of 20 of his.
+        """
+        windows = [len(own) for own in self.series.values() if own]
+        return 1 + len(self.long_windows) / min(windows) if windows else 1.0
+
+    @property
     def parents_by_level(self) -> list[dict[str, str]]:
         """Return `parents` apart for each level of the smaller areas."""
         level = {area: str(self.levels.get(area, "")) for area in self.parents}
@@ -658,7 +666,7 @@ class Layout:
     def found(self, cells: pd.DataFrame) -> Relations:
         """Return the unions that no layout suggests and that a reader finds in the counts (`unions_found`)."""
         placed, at = _placed(cells)
-        rows = unions_found(placed, unions=self.families).values()
+        rows = unions_found(placed, unions=self.families, rows_of_readers=self.rows_of_readers).values()
         return stack(no_relations(len(placed)), *rows).remap(at, cells=len(cells))
 
 
@@ -722,7 +730,7 @@ def cell_table(
     unplaced = (cells["measure"] == "incidents_unplaced") & (cells["level"] == "borough")
     cells["block"] = borough.mask(unplaced, cells["area_code"]).fillna("")
     every, values = stack(layout.relate(cells), layout.candidates(cells)), cells["value"].to_numpy(dtype=np.int64)
-    granted = relations_that_hold(cells, every)
+    granted = relations_that_hold(cells, every, tolerance=BROKEN_SHARE * layout.rows_of_readers)
     kept, _ = drop_violated(granted, values=values)
     report = drop_violated(every, values=values)[1]
     # Unions that readers find are held to the counts already.

@@ -152,8 +152,8 @@ def choose_offer(
     orders = layout.orders(cells)
     areas, pairs, granted = _area_rows(cells, layout)
     unions = {(whole, parts): _unions(cells, layout, whole, parts) for whole, parts in layout.covering}
-    apart = _relied_on(cells, category_disjoint(cells, unions=layout.families))
-    unions = unions_found(cells, unions=layout.families) | unions
+    apart = _relied_on(cells, layout, category_disjoint(cells, unions=layout.families))
+    unions = unions_found(cells, unions=layout.families, rows_of_readers=layout.rows_of_readers) | unions
     rows = stack(
         areas,
         _group_sums(cells, layout),
@@ -263,16 +263,22 @@ def _area_rows(cells: pd.DataFrame, layout: Layout) -> tuple[Relations, pd.DataF
     whole = here == inside.reindex(list(zip(heads["parent"], heads["level"], strict=True))).to_numpy()
     left = np.asarray(rows.matrix @ cells["value"].to_numpy(np.int64))
     kind = [heads["level"], heads["category"], heads["measure"]]
-    broken = pd.Series(left != 0).groupby(kind).transform("mean").to_numpy() >= BROKEN_SHARE
+    broken = pd.Series(left != 0).groupby(kind).transform("mean").to_numpy() >= _broken_share(layout)
     granted = whole & ~broken
     pairs = pairs.rename(columns={"at": "total"})[["part", "total"]]
     # A reader who wrongly assumes a row to be an equation reaches wrong conclusions.
     return replace(rows, upper=np.where(granted & (left == 0), 0.0, np.inf)), pairs, granted
 
 
-def _relied_on(cells: pd.DataFrame, candidates: Relations) -> Relations:
+def _relied_on(cells: pd.DataFrame, layout: Layout, candidates: Relations) -> Relations:
     """Keep what a reader relies on and the data satisfies."""
-    return drop_violated(relations_that_hold(cells, candidates), values=cells["value"].to_numpy(np.int64))[0]
+    relied_on = relations_that_hold(cells, candidates, tolerance=_broken_share(layout))
+    return drop_violated(relied_on, values=cells["value"].to_numpy(np.int64))[0]
+
+
+def _broken_share(layout: Layout) -> float:
+    """Return the share of broken rows of the tables from which nobody relies on a relation."""
+    return BROKEN_SHARE * layout.rows_of_readers
 
 
 def _unions(cells: pd.DataFrame, layout: Layout, whole: str, parts: tuple[str, ...]) -> Relations:
@@ -281,7 +287,7 @@ def _unions(cells: pd.DataFrame, layout: Layout, whole: str, parts: tuple[str, .
     found = [category_unions(cells, unions=[(whole, parts)], kind=kind)]
     if {layout.detail.get(c, Level.WARD) for c in (whole, *parts)} == set(DETAIL):
         found.append(_mixed_union_rows(cells, layout, whole, parts, kind=kind))
-    return _relied_on(cells, stack(*found))
+    return _relied_on(cells, layout, stack(*found))
 
 
 def _mixed_union_rows(

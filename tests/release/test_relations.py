@@ -1,13 +1,17 @@
 """Relations: what the builders write down, on tables small enough to write down by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from pipeline.domain.categories import Subset, Union
+from pipeline.domain.periods import Period
 from pipeline.errors import InputError
 from pipeline.release.linked_tables import (
     DECLARED_UNION,
+    Layout,
     Relations,
     area_equations,
     area_sums,
@@ -212,13 +216,23 @@ def test_a_declared_union_is_relied_on_wherever_it_holds(kind: str, kept: int) -
     assert not found.violated(cells["value"].to_numpy()).any()
 
 
-@pytest.mark.parametrize(("rows", "broken", "kept"), [(31, 2, 29), (29, 2, 0), (19, 0, 0)])
-def test_a_union_that_no_layout_suggests_is_found_where_fewer_than_one_row_in_fifteen_breaks_it(
-    rows: int, broken: int, kept: int
+@pytest.mark.parametrize(
+    ("rows", "broken", "more", "kept"),
+    [(41, 2, 1, 39), (40, 2, 1, 0), (31, 2, 4 / 3, 29), (29, 2, 4 / 3, 0), (19, 0, 1, 0), (15, 0, 4 / 3, 15)],
+)
+def test_a_union_that_no_layout_suggests_is_found_where_a_reader_sees_few_rows_break_it(
+    rows: int, broken: int, more: float, kept: int
 ) -> None:
-    """Rows that the data breaks are not returned; in fewer than 20 rows nobody finds a rule."""
+    """Fewer than one in twenty of his rows, which are 20 at least; rows that the data breaks are not returned."""
     keys = [(f"W{i}", "y", c, "n") for i in range(rows) for c in ("all", "a", "b")]
     values = [[9, 3, 6] if i < broken else [9, 9, 0] for i in range(rows)]
     cells = table(*keys).assign(level="ward", value=[v for own in values for v in own])
-    found = unions_found(cells, unions=[("all", ("a", "b"))])
+    found = unions_found(cells, unions=[("all", ("a", "b"))], rows_of_readers=more)
     assert sum(len(own) for (_, parts), own in found.items() if parts == ("a",)) == kept
+
+
+def test_two_years_in_one_give_a_reader_four_rows_for_three() -> None:
+    years = tuple(Period(100 * y + 1, 100 * y + 12) for y in (2022, 2023, 2024))
+    layout = Layout({}, {}, (), cohort=True, series={"borough": years, "ward": years})
+    assert layout.rows_of_readers == 1
+    assert replace(layout, long_windows=frozenset({"2023-01..2024-12"})).rows_of_readers == pytest.approx(4 / 3)
