@@ -8,6 +8,7 @@ import gzip
 import json
 import os
 import re
+import shutil
 import stat
 import subprocess
 import sys
@@ -287,7 +288,7 @@ STRAND, OUTCOME = 'strand"; DROP TABLE incidents; --', "outcome'); COPY (SELECT 
 FILE = "inci'dents\"; --.csv"
 
 
-def hostile_city(folder: Path, tiles: dict[str, Any] | None = None) -> Path:
+def hostile_city(folder: Path) -> Path:
     """Write the city with column names, texts and a file name that quote their way out where they can."""
     config = write_city(folder)
     (folder / "incidents.csv").unlink()
@@ -303,22 +304,30 @@ def hostile_city(folder: Path, tiles: dict[str, Any] | None = None) -> Path:
     (source,) = content["incidents"]
     source["paths"] = ["inci*.csv"]
     source["columns"] |= {"category": STRAND, "outcome": OUTCOME, "victim": "victim"}
-    asked = {"url": "https://tiles.example.org/{z}/{x}/{y}.png?key={key}", "attribution": "Somebody",
-             "key_env": "HOTSPOTS_TILE_KEY"}  # fmt: skip
-    content["page"] = {"tiles": asked | (tiles or {})}
+    content["page"] = {"tiles": {"url": "https://tiles.example.org/{z}/{x}/{y}.png?key={key}",
+                                 "attribution": "Somebody", "key_env": "HOTSPOTS_TILE_KEY"}}  # fmt: skip
     config.write_text(yaml.safe_dump(content), encoding="utf-8")
     return config
 
 
 class Watched:
-    """A run of the hostile city in a process of its own."""
+    """A run of the hostile city in a process of its own: from the start, or again with the key of its tiles written.
+
+    Where it runs again, after another, only what follows from that setting is made anew.
+    """
 
     def __init__(
-        self, folder: Path, *stages: str, umask: int = 0o027, tiles: dict[str, Any] | None = None, **environment: str
+        self, folder: Path, *stages: str, umask: int = 0o027, after: "Watched | None" = None, **environment: str
     ) -> None:
         folder.mkdir(exist_ok=True)
         self.folder = folder / "city"
-        hostile_city(self.folder, tiles)
+        if after is None:
+            hostile_city(self.folder)
+        else:
+            shutil.copytree(after.folder, self.folder)
+            settings = yaml.safe_load((self.folder / "config.yaml").read_text("utf-8"))
+            settings["page"]["tiles"]["write_key"] = True
+            (self.folder / "config.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
         report = folder / "report.json"
         given = {k: v for k, v in os.environ.items() if k not in {"HOTSPOTS_SALT", "HOTSPOTS_TILE_KEY"}}
         how: dict[str, Any] = {"umask": umask} if os.name == "posix" else {}
@@ -393,14 +402,14 @@ def test_secrets_are_in_no_file_and_on_no_screen(watched: Watched) -> None:
 
 
 @pytest.mark.slow
-def test_a_key_is_written_where_it_is_asked_for_and_nowhere_else(tmp_path: Path) -> None:
-    run = Watched(tmp_path, tiles={"write_key": True}, HOTSPOTS_TILE_KEY=TILE_KEY + "/&")
+def test_a_key_is_written_where_it_is_asked_for_and_nowhere_else(watched: Watched, tmp_path: Path) -> None:
+    run = Watched(tmp_path, after=watched, HOTSPOTS_SALT=SALT, HOTSPOTS_TILE_KEY=TILE_KEY + "/&")
     assert run.done.returncode == 0, run.done.stderr
     places = [p for p in run.files if TILE_KEY.encode() in content(p)]
     assert places == [run.outputs / "city" / "internal" / "index.html"]
     assert f"?key={TILE_KEY}%2F%26" in content(places[0]).decode()
     assert TILE_KEY not in run.done.stdout + run.done.stderr
-    empty = Watched(tmp_path / "empty", tiles={"write_key": True})
+    empty = Watched(tmp_path / "empty", after=watched)
     assert empty.done.returncode == 2
     assert "HOTSPOTS_TILE_KEY" in empty.done.stderr
 
