@@ -145,6 +145,11 @@ def test_incidents_by_street(outcome: Outcome) -> None:
         ["s1", 24, 1, True],
         ["s2", 12, 2, False],
     ]
+    released = {
+        profile: len(pd.read_parquet(outcome.folder / "work" / "release" / profile / "streets.parquet"))
+        for profile in ("internal", "public")
+    }
+    assert released == {"internal": 2, "public": 0}
     assert "Streets with most incidents" in (outcome.folder / "internal" / "concentration.html").read_text("utf-8")
 
 
