@@ -127,6 +127,14 @@ def released(detected: Detected, path: Path) -> tuple[dict[str, Folder], Truth]:
     return folders, Truth(months, members)
 
 
+def counts_alone(settings: dict[str, Any]) -> None:
+    """Take out of a configuration what the attacker does not read where he reads counts of areas and circumstances."""
+    off = {"enabled": False}
+    settings["detect"] |= dict.fromkeys(("density", "clusters", "gistar", "knox"), off)
+    settings |= {"emerging": off, "page": {"briefings": False}, "exports": {"geopackage": False}}
+    settings.pop("context", None)
+
+
 def published() -> Published:
     """Return what is known of the categories."""
     return Published(PARENTS)

@@ -16,6 +16,7 @@ import yaml
 from pipeline.stages.runner import run
 from tests.attack.attacker import attack
 from tests.attack.circumstances import Described
+from tests.attack.cities import counts_alone
 from tests.attack.folder import Folder, Key, joined, read_folder
 from tests.attack.relations import Published
 from tests.attack.test_sample import tree_of
@@ -37,8 +38,7 @@ def thinned(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     kept = np.random.default_rng(0).random(len(rows)) < request.param / 100
     rows[kept].to_csv(here / "incidents.csv.gz", index=False)
     settings["incidents"][0]["paths"] = ["incidents.csv.gz"]
-    settings["page"] = {"briefings": False}
-    settings["detect"]["gistar"] = {"enabled": False}
+    counts_alone(settings)
     (here / "config.yaml").write_text(yaml.safe_dump(settings, sort_keys=False), "utf-8")
     (here / "data").symlink_to(ROOT / "data")
     output = run(here / "config.yaml", progress=lambda *_: None).folder
