@@ -87,6 +87,29 @@ def _state_of_the_test(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
 
 
 @pytest.fixture(scope="session")
+def sample_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of the sample's configuration, data and outputs, run once for all tests and processes: only read it."""
+    from filelock import FileLock  # here: most tests need neither
+
+    from pipeline.stages.runner import run
+
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent  # each process of pytest-xdist has a folder of its own inside that of the session
+    folder = shared / "sample_run"
+    with FileLock(shared / "sample_run.lock"), pytest.MonkeyPatch.context() as patch:
+        if not (folder / "complete").exists():
+            shutil.rmtree(folder, ignore_errors=True)  # of a process that failed half-way
+            folder.mkdir()
+            shutil.copy(ROOT / "config.yaml", folder)
+            (folder / "data").symlink_to(ROOT / "data")
+            patch.setenv("HOTSPOTS_STATE_DIR", str(folder / "state"))
+            run(folder / "config.yaml", progress=lambda *_: None)
+            (folder / "complete").touch()
+    return folder
+
+
+@pytest.fixture(scope="session")
 def real_data() -> Path:
     """Folder of real public data; absent means skip on a desk and fail in CI."""
     folder = Path(os.environ.get("HOTSPOTS_REAL_DATA", ROOT.parent / "shared" / "data"))

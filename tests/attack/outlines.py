@@ -72,14 +72,15 @@ def outline_relations(folder: Folder, parents: Mapping[str, str]) -> list[Relati
     for area, inside in alone.items():
         found.append(Relation(("outlines inside", area.category), area, tuple(inside), at_most=False))
     for part, _, _, shape in drawn:
-        above = set(_above(part.category, parents))
+        wider = set(above(part.category, parents))
         for whole, _, _, around in drawn:
-            if whole.category in above and around.buffer(1e-6).covers(shape):
+            if whole.category in wider and around.buffer(1e-6).covers(shape):
                 found.append(Relation(("outline of a part", part.category), whole, (part,), at_most=False))
     return found
 
 
-def _above(category: str, parents: Mapping[str, str]) -> Iterator[str]:
+def above(category: str, parents: Mapping[str, str]) -> Iterator[str]:
+    """Yield the categories that one is part of, "all" last."""
     while category != "all":
         category = parents[category] or "all"
         yield category

@@ -8,21 +8,14 @@ import pandas as pd
 import pytest
 import shapely
 
-from pipeline.stages.runner import run
-
-ROOT = Path(__file__).parents[2]
 WINDOW = "2024-08..2025-07"
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    here = tmp_path_factory.mktemp("sample")
-    (here / "config.yaml").write_text((ROOT / "config.yaml").read_text("utf-8"), "utf-8")
-    (here / "data").symlink_to(ROOT / "data")
-    outcome = run(here / "config.yaml", progress=lambda *_: None, only=["ingest", "aggregate", "detect"])
-    return outcome.folder / "work"
+def work(sample_run: Path) -> Path:
+    return sample_run / "outputs" / "sample" / "work"
 
 
 def incidents(work: Path) -> pd.DataFrame:
