@@ -93,7 +93,7 @@ def run_backtest(config_path: Path) -> tuple[BacktestReport, Path]:
     tested = [(ROOT, tiling, studies.result(ROOT, tiling)) for tiling in studies.tilings]
     tested += [(c, main, studies.result(c, main)) for c in studies.categories(labels)]
     record = _record(config, [(labels.get(c, c), c, result) for c, _, result in tested])
-    with words.speaking(config.page.language):
+    with words.speaking(config.page.language), words.per(config.areas.base):
         sentences = tuple(summary(record))
         report = BacktestReport(
             tuple(result for _, _, result in tested), tuple(labels.get(c, c) for c, _, _ in tested), record, sentences

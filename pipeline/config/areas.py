@@ -16,7 +16,7 @@ from pipeline.config.section import (
     as_numbered,
     require_one_origin,
 )
-from pipeline.tables import Level
+from pipeline.tables import RESIDENTS, Level
 
 __all__ = [
     "AreaFile",
@@ -303,6 +303,13 @@ class Areas(Section):
                 f"levels[{len(ids) - 1}] ({top.id}) is the last, so that nothing contains its areas but the region: "
                 "remove its parent_code and parent_name, or add the level that they name"
             )
+
+    @property
+    def base(self) -> str:
+        """Return what rates are divided by, but for categories with a population of their own: `residents`."""
+        return (
+            " or ".join(sorted({people.measure for people in self.population if people.category is None})) or RESIDENTS
+        )
 
     def by_level(self) -> dict[Level, GivenLevel]:
         """Return the levels that have files by their role, the smallest areas first.

@@ -230,12 +230,12 @@ def _incidents_over_residents(data: DetectInput) -> Findings:
         per=PER_RESIDENTS,
     )
     layer, name = _bands(found, within=ground, places_m=xy, least=settings.min_locations), data.window.headline.id
-    known = int(found.known.sum())
+    known, base = int(found.known.sum()), data.config.areas.base
     few = f"; {len(xy)} places are too few for a band, which needs {settings.min_locations}"
     return Findings(
         tables={f"patterns/{name}/{RISK_BANDS.name}.parquet": layer.set_crs(data.areas.crs)},
         choices={
-            f"risk_surface {name}": f"{settings.risk.form} to residents, {known:,} cells known, {len(layer)} bands"
+            f"risk_surface {name}": f"{settings.risk.form} to {base}, {known:,} cells known, {len(layer)} bands"
             + (few if len(xy) < settings.min_locations else "")
         },
     )

@@ -30,6 +30,7 @@ from pipeline.tables import (
     HOTSPOT_CATEGORY_LAYER,
     HOTSPOT_CORE_LAYER,
     HOTSPOT_FACTS,
+    RESIDENTS,
     STREET_RUNS,
     STREET_SEGMENTS,
     Level,
@@ -50,9 +51,9 @@ __all__ = [
     "ReleasePlan",
     "Released",
     "Rung",
+    "bases_of",
     "digest_of",
     "join_not_offered",
-    "other_bases",
     "pack",
     "release_info",
     "split_not_offered",
@@ -60,7 +61,6 @@ __all__ = [
 ]
 
 
-_RESIDENTS = "residents"
 _SEAL = object()  # used only by the gate and `unpack`; a test checks this
 
 
@@ -276,6 +276,8 @@ class ReleaseInfo:
     what it is compared with; none where none is shown."""
     long_windows: tuple[PeriodInfo, ...] = ()
     """Windows, oldest first, of the categories with `long_windows`; empty where there are none."""
+    bases: dict[str, str] = field(default_factory=dict)
+    """Category to what its rates are divided by, where that is not residents."""
     shared_folders: tuple[str, ...] = ()
     """In `internal`, the folders of the run that are for others: the names of their profiles."""
     lacking: tuple[str, ...] = ()
@@ -286,6 +288,21 @@ class ReleaseInfo:
         """Return the category of the main figures: all together, or the first shown where a profile leaves that out."""
         shown = [c.id for c in self.categories]
         return shown[0] if shown and ROOT not in shown else ROOT
+
+    def base_of(self, category: str) -> str:
+        """Return what the rates of a category are divided by: "residents", "workday population"."""
+        return self.bases.get(category, RESIDENTS)
+
+    @property
+    def base(self) -> str:
+        """Return what the main figures are divided by."""
+        return self.base_of(self.main_category)
+
+    @property
+    def every_base(self) -> str:
+        """Return what rates are divided by, where a text is about all categories: others than the main one by name."""
+        others = [f"{c.label}: {self.base_of(c.id)}" for c in self.categories if self.base_of(c.id) != self.base]
+        return f"{self.base} ({'; '.join(others)})" if others else self.base
 
 
 @dataclass(frozen=True, slots=True)
@@ -453,7 +470,6 @@ def release_info(
         support=tuple((link.text, link.contact) for link in config.page.support),
         caveats=(
             *([inside_note] if inside_note else []),
-            *other_bases(config, plan.categories),
             *lacking,
             *cautions,
             *config.page.caveats,
@@ -462,6 +478,7 @@ def release_info(
         level_ids=level_ids(config.areas),
         parents_above=dict(parents_above or {}),
         stand_in=_stand_in(windows),
+        bases=bases_of(config, plan.categories),
         shared_folders=tuple(p.name for p in config.profiles if p.audience != "internal") if plan.internal else (),
         lacking=lacking,
         density_note=density_note,
@@ -479,35 +496,24 @@ def release_info(
     )
 
 
-def other_bases(config: Config, categories: Sequence[CategoryInfo]) -> list[str]:
-    """Say of which rates the denominator is not residents, the word that pages use.
+def bases_of(config: Config, categories: Sequence[CategoryInfo]) -> dict[str, str]:
+    """Return what the rate of each category is divided by, as `areas.population[].measure` names it.
 
     Parameters
     ----------
     config
-        All settings; `areas.population[].measure` names each denominator.
+        All settings.
     categories
         Categories shown.
 
     Returns
     -------
-    sentences
-        One for each denominator that is not residents and that rates shown have.
+    bases
+        Category to its base, of those whose base is not residents.
     """
-    labels = {category.id: category.label for category in categories}
-    found = []
-    for measure in sorted({file.measure for file in config.areas.population} - {_RESIDENTS}):
-        files = [file for file in config.areas.population if file.measure == measure]
-        named = [labels[file.category] for file in files if file.category in labels]
-        general = {file.measure for file in config.areas.population if file.category is None}
-        whole = general == {measure}
-        if named or whole:
-            of = f" of {', '.join(named)}" if named and not whole else ""
-            found.append(
-                f"Rates{of} are per {config.rates.base:,} {measure}, not residents, even where this page says "
-                "residents."
-            )
-    return found
+    own = {file.category: file.measure for file in config.areas.population if file.category is not None}
+    found = {id_: own.get(id_, config.areas.base) for id_ in (ROOT, *(c.id for c in categories))}
+    return {category: base for category, base in found.items() if base != RESIDENTS}
 
 
 # Serialisation of a `Released` for storage between stages.

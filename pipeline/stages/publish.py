@@ -24,7 +24,7 @@ from pipeline.publish.pages.near_repeats import write_near_repeats
 from pipeline.publish.pages.protection import write_protection
 from pipeline.publish.pages.when import write_when
 from pipeline.publish.surroundings import SURROUNDINGS, Surroundings, read_surroundings
-from pipeline.publish.words import speaking
+from pipeline.publish.words import per, speaking
 from pipeline.release.released import Released
 from pipeline.release.stored import FOR_THE_OWNER, RECORD, RECORD_OF_PAGES, read_release
 from pipeline.stages import Context
@@ -60,7 +60,7 @@ def run(context: Context) -> None:
         # part whose numbers and texts are those of the last run is taken over: new numbers come on certain dates alone.
         parts = _parts(context, context.folder / profile.name, surroundings)
         on = _depends_on(context, profile, released)
-        with speaking(context.config.page.language):
+        with speaking(context.config.page.language), per(released.info.base):
             for done, part in enumerate(parts, start=1):
                 of = released if part.whole_record else shown
                 counts[

@@ -18,7 +18,7 @@ from scipy import sparse
 from pipeline.domain.periods import Period, add_months, month_range, without_overlap
 from pipeline.errors import InputError
 from pipeline.statistics.uncertainty import FEWEST_AREAS, Dispersion, Ranges, dispersion, garwood, wilson
-from pipeline.tables import Level, nullable
+from pipeline.tables import RESIDENTS, Level, nullable
 
 __all__ = [
     "WEAK",
@@ -38,7 +38,6 @@ __all__ = [
 ]
 
 Floats = npt.NDArray[np.float64]
-RESIDENTS = "residents"
 # Limits of the funnel: about two and three standard errors, as is usual in funnel plots of institutions (Spiegelhalter
 # 2005, Statistics in Medicine 24, 1185-1202). By chance one ward in 20 lies beyond the inner and one in 500 beyond the
 # outer limits.

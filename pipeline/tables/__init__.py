@@ -1,6 +1,6 @@
 """The contracts of all tables: those passed between stages, and those in a released folder."""
 
-from pipeline.tables.keys import Level, Measure, Place, Precision
+from pipeline.tables.keys import RESIDENTS, Level, Measure, Place, Precision
 from pipeline.tables.outputs import (
     ANALYSIS_CELLS,
     AREA_COUNTS,
@@ -80,6 +80,7 @@ __all__ = [
     "NEAR_REPEAT_ZONES",
     "PUBLISHED_COUNTS",
     "QUARANTINE",
+    "RESIDENTS",
     "RISK_BANDS",
     "SCAN_CLUSTERS",
     "SEASONS",

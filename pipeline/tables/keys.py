@@ -2,7 +2,10 @@
 
 from enum import StrEnum
 
-__all__ = ["Level", "Measure", "Place", "Precision"]
+__all__ = ["RESIDENTS", "Level", "Measure", "Place", "Precision"]
+
+RESIDENTS = "residents"
+"""What rates are divided by unless `areas.population[].measure` names another base."""
 
 
 class Level(StrEnum):

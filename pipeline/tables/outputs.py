@@ -350,8 +350,8 @@ RISK_BANDS = Table(
         Column(
             "value_low",
             "float",
-            "Lower limit: incidents per 10,000 residents, incidents per square kilometre above expectation, or the "
-            "natural logarithm of the relative risk.",
+            "Lower limit: incidents per 10,000 people of the denominator, incidents per square kilometre above "
+            "expectation, or the natural logarithm of the relative risk.",
             alias="value_low",
         ),
         Column("value_high", "float", "Upper limit; empty for the highest.", null=True, alias="value_high"),
@@ -363,7 +363,7 @@ RISK_BANDS = Table(
             alias="times_low",
         ),
     ),
-    "Bands of the risk surface, incidents against residents, in the headline period (internal only).",
+    "Bands of the risk surface, incidents against the population, in the headline period (internal only).",
 )
 
 SCAN_CLUSTERS = Table(

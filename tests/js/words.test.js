@@ -44,6 +44,15 @@ test("values are never read as placeholders or as stress", () => {
   assert.deepEqual(parts("twice", { name: parts("stressed", { name: "A", size: "b" }) }), [["A", true], [" is b and ", false], ["A", true], [" is b", false]]);
 });
 
+test("what rates are divided by is put into texts, and texts on residents have another form", () => {
+  const words = { rate: "per 10,000 {base}", home: "residents live there", home_other: "{base} is there", "common.residents": "residents" };
+  useWords(words, "en");
+  assert.deepEqual([say("rate"), say("home"), say("rate", { base: "footfall" })], ["per 10,000 residents", "residents live there", "per 10,000 footfall"]);
+  useWords(words, "en", "footfall");
+  assert.deepEqual([say("rate"), say("home")], ["per 10,000 footfall", "footfall is there"]);
+  assert.deepEqual([say("rate", { base: "" }), say("home", { base: "" })], ["per 10,000 residents", "residents live there"]);
+});
+
 test("numbers read as they do in Python's docstrings", () => {
   useWords(ENGLISH, "en");
   assert.equal(whole(10572), "10,572");

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from dataclasses import replace
 from typing import Any
 
 import geopandas as gpd
@@ -21,7 +22,7 @@ from pipeline.release.gate import Detected, examine, release
 from pipeline.release.hotspots import Premises
 from pipeline.release.patterns import Patterns
 from pipeline.release.protect import known_cells
-from pipeline.release.released import CategoryInfo, Released, other_bases
+from pipeline.release.released import CategoryInfo, Released, bases_of
 from pipeline.tables import CONCENTRATION, HOTSPOT_CORE_LAYER, NEAR_REPEATS
 from tests.kit.gated import X0, Y0, config_of, detected_of, hotspot_of, planted, small
 
@@ -214,30 +215,31 @@ def test_a_folder_that_withholds_everything_says_so() -> None:
 
 
 @pytest.mark.parametrize(
-    ("population", "said"),
+    ("population", "bases", "every"),
     [
-        ([{"path": "p.csv"}], []),
+        ([{"path": "p.csv"}], {}, "residents"),
         (
             [{"path": "p.csv"}, {"path": "w.csv", "measure": "workday population", "category": "race"}],
-            ["Rates of Race are per 10,000 workday population, not residents, even where this page says residents."],
+            {"race": "workday population"},
+            "residents (Race: workday population)",
         ),
+        ([{"path": "w.csv", "measure": "footfall"}], {"all": "footfall", "race": "footfall"}, "footfall"),
         (
-            [{"path": "w.csv", "measure": "footfall"}],
-            ["Rates are per 10,000 footfall, not residents, even where this page says residents."],
+            [{"path": "w.csv", "measure": "footfall"}, {"path": "p.csv", "category": "race"}],
+            {"all": "footfall"},
+            "footfall (Race: residents)",
         ),
-        ([{"path": "p.csv"}, {"path": "w.csv", "measure": "footfall", "category": "not_shown"}], []),
+        ([{"path": "p.csv"}, {"path": "w.csv", "measure": "footfall", "category": "not_shown"}], {}, "residents"),
     ],
 )
-def test_rates_that_are_not_per_resident_are_named_among_the_cautions(
-    population: list[dict[str, Any]], said: list[str]
+def test_what_rates_are_divided_by_is_known_by_category(
+    population: list[dict[str, Any]], bases: dict[str, str], every: str
 ) -> None:
     config = config_of([PUBLIC], areas={"population": population})
-    found = other_bases(config, [CategoryInfo("all", "All", None), CategoryInfo("race", "Race", "all")])
-    assert found == said
-    released = let_out(planted({"B1W0": 200, "B1W1": 100}), PUBLIC, areas={"population": population})
-    assert [text for text in released.info.caveats if text.startswith("Rates are")] == [
-        text for text in found if text.startswith("Rates are")
-    ]
+    categories = (CategoryInfo("all", "All", None), CategoryInfo("race", "Race", "all"))
+    assert bases_of(config, categories) == bases
+    info = let_out(planted({"B1W0": 200, "B1W1": 100}), PUBLIC, areas={"population": population}).info
+    assert replace(info, bases=bases, categories=categories).every_base == every
 
 
 def test_known_months_add_up_to_known_windows() -> None:

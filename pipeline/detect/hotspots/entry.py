@@ -267,7 +267,10 @@ def _background(data: DetectInput, window: Period) -> Background:
     weights, words = land.ravel().astype(np.float64), "evenly over the covered area"
     if populated:
         people = population_bins(shapes, wards["population"].to_numpy(dtype=np.float64), grid=grid)
-        weights, words = people.ravel().astype(np.float64), "over the covered area in proportion to residents"
+        weights, words = (
+            people.ravel().astype(np.float64),
+            f"over the covered area in proportion to {data.config.areas.base}",
+        )
     index = np.flatnonzero(weights)
     even = Background(centres_m=grid.centre(index), weights=weights[index], cell_m=grid.cell_m, words=words)
     return even.inside(data.study.outline, grid=grid)

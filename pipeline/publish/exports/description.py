@@ -102,7 +102,7 @@ def _lineage(released: Released) -> str:
     parts = [
         f"Source: {info.publisher}.",
         f"Counted by area in {info.working_crs}; a period includes both its ends.",
-        f"Denominator: residents of {int(people.max())}." if len(people) else "",
+        f"Denominator: {info.every_base} of {int(people.max())}." if len(people) else "",
         f"Hotspots: {info.hotspot_note}" if info.hotspot_note else "",
         f"Density: {info.density_note}" if info.density_note else "",
         *(f"Series break in {pause.month}: {pause.text}." for pause in info.breaks),

@@ -424,7 +424,7 @@ def _areas(released: Released, layer: Layer, level: str) -> list[Style]:
     made = (
         (
             "Rate",
-            f"{noun} per 10,000 people, {when}",
+            f"{noun} per 10,000 {info.base}, {when}",
             [*rate, *_absent("rate_per_10000", edge, few=rate_few)],
             has_rate,
         ),
@@ -637,4 +637,4 @@ def _risk(layer: Layer) -> Style:
         Rule(f"{_number(low)} or more", f'"value_low" = {low!r}', fill(ramp[min(k, len(ramp) - 1)], edge=_INK["halo"]))
         for k, low in enumerate(lows)
     )
-    return Style(layer.name, "Risk", "Incidents against residents", document(rules, opacity=0.75), True)
+    return Style(layer.name, "Risk", "Incidents against population", document(rules, opacity=0.75), True)

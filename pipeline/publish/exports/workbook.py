@@ -183,6 +183,7 @@ def _with_outcomes(released: Released) -> bool:
 def _notes(released: Released) -> Sheet:
     info = released.info
     given = {"noun": info.noun, "q": f"{info.change_fdr_q:.0%}", "basis": say(f"workbook.basis.{info.change_basis}")}
+    given["base"] = info.every_base
     numbers = _note_numbers(released)
     rows = tuple((number, say(f"workbook.note.{key}", **given)) for key, number in numbers.items())
     return Sheet(
@@ -257,7 +258,7 @@ def _areas(released: Released, rows: pd.DataFrame, *, name: str, what: str, over
     table.text(say("workbook.column.first_day"), rows["period_start"], 12)
     table.text(say("workbook.column.last_day"), rows["period_end"], 12)
     table.count(capital(info.noun), "incidents", exact=info.mechanism == "exact")
-    table.numbers(table.noted("rate", say("workbook.column.rate")), "rate_per_10000", "rate")
+    table.numbers(table.noted("rate", say("workbook.column.rate", base=info.every_base)), "rate_per_10000", "rate")
     table.numbers(say("workbook.column.rate_low"), "rate_low", "rate")
     table.numbers(say("workbook.column.rate_high"), "rate_high", "rate")
     table.words(say("workbook.column.reliability"), "reliability", blank=say("workbook.sound"))

@@ -125,7 +125,7 @@ def page_of_map(
     info = released.info
     origin = image_origin(info)
     leaflet_script, leaflet_style = page.leaflet()
-    with words.speaking(info.language):
+    with words.speaking(info.language), words.per(info.base):
         body = page.render(
             "map.html",
             map=page.safe(ELEMENT),

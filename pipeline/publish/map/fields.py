@@ -118,6 +118,7 @@ class InfoFields(TypedDict):
 
     title: str
     noun: str
+    base: str
     place: str
     publisher: str
     licence: str
@@ -153,13 +154,17 @@ class InfoFields(TypedDict):
 
 
 class CategoryFields(TypedDict):
-    """A category; `detail` is the level with the smallest areas that it is given by, `long` there in longer windows."""
+    """A category; `detail` is the level with the smallest areas that it is given by, `long` there in longer windows.
+
+    `base` is what its rates are divided by, empty for residents.
+    """
 
     id: str
     label: str
     parent: str | None
     detail: str
     long: bool
+    base: str
 
 
 class PeriodFields(TypedDict):

@@ -210,6 +210,7 @@ def _info(released: Released) -> InfoFields:
     return {
         "title": info.title,
         "noun": info.noun,
+        "base": info.bases.get(ROOT, ""),
         "place": info.place,
         "publisher": info.publisher,
         "licence": info.licence,
@@ -384,6 +385,11 @@ def make_payload(
     payload
         Plain values in a fixed order, ready for `page.data_block`.
     """
+    with words.per(released.info.base):  # a notebook makes a map outside of any run
+        return _payload(released, surroundings, pages)
+
+
+def _payload(released: Released, surroundings: Surroundings | None, pages: Collection[str]) -> Payload:
     outlines = make_outlines(released)
     present = [level for level in LEVELS if (released.areas["level"] == level).any()]
     levels: dict[str, LevelFields] = {level: _level(released, level, outlines) for level in present}
@@ -396,7 +402,14 @@ def make_payload(
         "info": _info(released),
         "words": words.script_words(released.info.language),
         "categories": [
-            {"id": c.id, "label": c.label, "parent": c.parent, "detail": c.detail, "long": c.long_windows}
+            {
+                "id": c.id,
+                "label": c.label,
+                "parent": c.parent,
+                "detail": c.detail,
+                "long": c.long_windows,
+                "base": released.info.bases.get(c.id, ""),
+            }
             for c in released.info.categories
         ],
         "arcs": outlines.arcs,

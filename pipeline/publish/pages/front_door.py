@@ -96,7 +96,7 @@ def front_door(folder: Path, *, config: Config, manifest: Mapping[str, Any], qua
         Content of quality.json; empty where there is none.
     """
     run = config.run
-    with words.speaking(config.page.language):
+    with words.speaking(config.page.language), words.per(config.areas.base):
         body = page.render(
             "pages/front_door.html",
             run=run,

@@ -18,8 +18,9 @@ from importlib.resources.abc import Traversable
 from typing import Any
 
 from pipeline.errors import ConfigError
+from pipeline.tables import RESIDENTS
 
-__all__ = ["Catalogue", "Segment", "catalogue_of", "languages", "parts", "say", "script_words", "speaking"]
+__all__ = ["Catalogue", "Segment", "catalogue_of", "languages", "parts", "per", "say", "script_words", "speaking"]
 
 Segment = tuple[str, bool]
 """Words, and whether they are stressed."""
@@ -28,6 +29,9 @@ ORIGIN = "en"
 """The language that has every key."""
 SCRIPT_SECTIONS = ("common", "map", "number", "month")
 """Tables that the map's script reads."""
+
+OTHER_BASE = "_other"
+"""End of the key of a text that stands in where rates are not per resident."""
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _STRESS = re.compile(r"\*\*(.+?)\*\*")
@@ -142,6 +146,29 @@ def speaking(language: str) -> Iterator[None]:
         _LANGUAGE.reset(token)
 
 
+_BASE: ContextVar[str] = ContextVar("base", default=RESIDENTS)
+
+
+@contextmanager
+def per(base: str) -> Iterator[None]:
+    """Put what rates are divided by into every text with `{base}` inside a `with` block.
+
+    Texts on residents alone (who lives somewhere, who visits) have a form beside them for any other base: the key with
+    `_other` at its end.
+
+    Examples
+    --------
+    >>> with per("workday population"):
+    ...     say("briefing.unit_rate"), say("briefing.caution.visitors_text")
+    ('per 10,000 workday population', 'Rates divide by workday population: who else was there does not count.')
+    """
+    token = _BASE.set(base)
+    try:
+        yield
+    finally:
+        _BASE.reset(token)
+
+
 def say(key: str, /, **values: object) -> str:
     """Return the words of a key with its values put in; a whole number `n` also chooses the plural form.
 
@@ -177,13 +204,18 @@ def script_words(language: str) -> dict[str, str | Mapping[str, str]]:
 
 
 def _text(key: str, values: Mapping[str, object]) -> str:
-    number = values.get("n")
-    return catalogue_of(_LANGUAGE.get()).text(key, number if isinstance(number, int) else None)
+    number, words = values.get("n"), catalogue_of(_LANGUAGE.get())
+    if values.get("base", _BASE.get()) != RESIDENTS and f"{key}{OTHER_BASE}" in words.texts:
+        key += OTHER_BASE
+    return words.text(key, number if isinstance(number, int) else None)
 
 
 def _filled(key: str, text: str, values: Mapping[str, object]) -> str:
     def value(found: re.Match[str]) -> str:
         name = found[1]
+        if name == "base":
+            given = values.get(name, _BASE.get())
+            return say("common.residents") if given == RESIDENTS else str(given)
         if name not in values:
             raise LookupError(f"{key!r} of the catalogue of words needs a value for {{{name}}}")
         given = values[name]

@@ -5,7 +5,7 @@
 
 import { capital, clip, countText, isolate, ordinal, say, shortDate, whole } from "./words.js";
 import {
-  CATEGORIES, HOTSPOTS, INFO, LEVELS, cell, kindsOf, offeredRange, parentName, parentOf, rangeOf, regional, seriesOf,
+  CATEGORIES, HOTSPOTS, INFO, LEVELS, categoryOf, cell, kindsOf, offeredRange, parentName, parentOf, rangeOf, regional, seriesOf,
 } from "./data.js";
 import { NOT_OFFERED } from "./fields.js";
 import {
@@ -218,7 +218,7 @@ function barsPart(card, scene, i) {
     const ends = rateEnds({ ...scene, level }, k);
     if (ends) rows.push({ name: level === "region" ? regionShort() : LEVELS[level].name[k], ends, range: null, text: rateRangeText(ends) });
   }
-  card.append(subhead(say("map.card.per_10000_residents"), range ? intervalText(...range) : ""));
+  card.append(subhead(say("map.card.per_10000_people", { base: categoryOf(scene.category).base }), range ? intervalText(...range) : ""));
   card.append(compareBars(rows));
   const funnel = funnelOf(scene, i);
   if (funnel) card.append(el("p", "note tight", say("map.funnel.sentence." + funnel, { region: regionShort() })));
@@ -271,7 +271,7 @@ function visitorsPart(card, scene, i) {
   const rate = rateEnds(scene, i);
   const all = regional(scene.period, scene.category, "r");
   if (!rate || !all || rate[0] < 3.5 * all) return;
-  card.append(add(el("div", "notice"), icon("i-info"), el("p", "", say("map.card.visitors"))));
+  card.append(add(el("div", "notice"), icon("i-info"), el("p", "", say("map.card.visitors", { base: categoryOf(scene.category).base }))));
 }
 
 /* ---------- charts: what is known only to lie in a range is drawn from its least to its most ---------- */

@@ -55,6 +55,7 @@ export const LETTERS = {
  * @typedef {object} InfoFields
  * @property {string} title
  * @property {string} noun
+ * @property {string} base
  * @property {string} place
  * @property {string} publisher
  * @property {string} licence
@@ -89,12 +90,15 @@ export const LETTERS = {
  * @property {string} runName */
 
 /** A category; `detail` is the level with the smallest areas that it is given by, `long` there in longer windows.
+
+    `base` is what its rates are divided by, empty for residents.
  * @typedef {object} CategoryFields
  * @property {string} id
  * @property {string} label
  * @property {string | null} parent
  * @property {string} detail
- * @property {boolean} long */
+ * @property {boolean} long
+ * @property {string} base */
 
 /** A window: `named` is its label inside a sentence, `kind` one of y, q, m, f (28 days), w, d and l (longer).
 

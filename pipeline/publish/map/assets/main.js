@@ -16,7 +16,7 @@ import { chooseArea, redraw, showTab, startControls, syncControls } from "./cont
 try {
   const payload = await unpacked(byId("data").textContent || "");
   takeIn(payload);
-  useWords(payload.words, payload.info.language);
+  useWords(payload.words, payload.info.language, payload.info.base);
   begin();
   start(map_hotspots);
 } catch (error) {

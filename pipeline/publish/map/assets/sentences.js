@@ -93,7 +93,7 @@ export function regionShort() { return INFO.region || say("map.region.all"); }
 /** @param {Scene} scene @returns {string} */
 export function headingOf(scene) {
   const measure = scene.measure === "outcomes" && isFlow() ? "outcome_flow" : scene.measure;
-  const values = { subject: subjectOf(scene.category), earlier: changeAgainst(scene), areas: levelWord(scene.level, true) };
+  const values = { subject: subjectOf(scene.category), earlier: changeAgainst(scene), areas: levelWord(scene.level, true), base: categoryOf(scene.category).base };
   return say("map.heading." + (scene.mode === "density" ? "density" : measure), values);
 }
 
@@ -112,7 +112,7 @@ export function unitOf(scene) {
   if (scene.mode === "density") return parts("map.unit.density", { noun, period: INFO.headlineNamed });
   if (scene.measure === "count") return [[noun, true]];
   const measure = scene.measure === "outcomes" && isFlow() ? "outcome_flow" : scene.measure;
-  const values = { noun: scene.measure === "rate" ? noun : INFO.noun, earlier: changeAgainst(scene), areas: capital(levelWord(scene.level, true)) };
+  const values = { noun: scene.measure === "rate" ? noun : INFO.noun, earlier: changeAgainst(scene), areas: capital(levelWord(scene.level, true)), base: categoryOf(scene.category).base };
   return parts("map.unit." + measure, values);
 }
 
@@ -251,7 +251,7 @@ export function areaSentence(scene, i) {
     return [...parts(key, { level: levelWord(level) }), ...aboveSegments(scene, i), ...otherWindowSegments(scene, i)];
   }
   if (range === null || !window) return window ? parts("map.card.no_figures_when", { area, when: inPeriod(window) }) : parts("map.card.no_figures", { area });
-  const values = { counted: capital(countedOf(range, category)), area, when: inPeriod(window), n: grammarNumber(range) };
+  const values = { counted: capital(countedOf(range, category)), area, when: inPeriod(window), n: grammarNumber(range), base: categoryOf(category).base };
   const rate = rateEnds(scene, i), all = regionalRateEnds(scene);
   if (rate && range.upper > 0) {
     const rated = { ...values, rate: rateRangeText(rate) };
@@ -271,7 +271,7 @@ export function regionSentence(level, { period, category }) {
   const window = periodOf(level, period);
   const range = regionalRange(period, category);
   if (!range || !window) return parts("map.card.no_total");
-  const values = { counted: capital(countedOf(range, category)), when: inPeriod(window) };
+  const values = { counted: capital(countedOf(range, category)), when: inPeriod(window), base: categoryOf(category).base };
   const rate = regionalRateEnds({ period, category });
   const change = changePhrase("region", 0, period, category);
   if (rate && change.length) return parts("map.card.region_rate_change", { ...values, rate: rateRangeText(rate), change });

@@ -14,12 +14,16 @@
 let catalogue = {};
 /** @type {Intl.PluralRules | null} */
 let pluralRules = null;
+/** What rates are divided by; empty for residents. */
+let usualBase = "";
 
 /** Take the words of a language.
  * @param {Record<string, Wording>} words texts by key
- * @param {string} language language tag, whose plural rules apply */
-export function useWords(words, language) {
+ * @param {string} language language tag, whose plural rules apply
+ * @param {string} [base] what rates are divided by where a text is given no `base`; empty for residents */
+export function useWords(words, language, base = "") {
   catalogue = words;
+  usualBase = base;
   try {
     pluralRules = new Intl.PluralRules(language);
   } catch (error) {
@@ -27,10 +31,16 @@ export function useWords(words, language) {
   }
 }
 
+/** @param {Values} values @returns {string} */
+function baseOf(values) { return String(values.base === undefined ? usualBase : values.base); }
+
 /** The text of a key with its placeholders, in the form that the number takes; a key without words shows itself.
  * @param {string} key @param {Values} values @returns {string} */
 function textOf(key, values) {
-  const found = Object.prototype.hasOwnProperty.call(catalogue, key) ? catalogue[key] : key;
+  // A text on residents alone has a form beside it for any other base of rates.
+  const other = key + "_other";
+  const used = baseOf(values) && Object.prototype.hasOwnProperty.call(catalogue, other) ? other : key;
+  const found = Object.prototype.hasOwnProperty.call(catalogue, used) ? catalogue[used] : key;
   if (typeof found === "string") return found;
   const form = typeof values.n === "number" && pluralRules ? pluralRules.select(Math.abs(values.n)) : "other";
   return found[form] || found.other || key;
@@ -43,6 +53,10 @@ function filled(text, values) {
   text.split(/\{(\w+)\}/).forEach((piece, place) => {
     if (place % 2 === 0) {
       if (piece) out.push([piece, false]);
+      return;
+    }
+    if (piece === "base") {
+      out.push([baseOf(values) || say("common.residents"), false]);
       return;
     }
     const given = Object.prototype.hasOwnProperty.call(values, piece) ? values[piece] : "\u2026";
