@@ -228,8 +228,8 @@ class Scan(Section):
     )
     overdispersion: bool = Field(
         default=True,
-        description="Poisson scan: p allows for counts that vary more from month to month than chance, as incidents in "
-        "series do; `false` takes incidents as independent, as SaTScan does.",
+        description="p of the scans allows for counts that vary more than by chance, as incidents in series do; "
+        "`false` takes incidents as independent, as SaTScan does.",
     )
     spatial_radius_m: float | None = Field(
         None,

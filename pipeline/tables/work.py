@@ -132,7 +132,11 @@ AREAS = Table(
         Column("name", "string", "Name."),
         Column("parent_code", "string", "Code of the area it lies in.", null=True),
         Column(
-            "population", "int", "Residents; for an area that is covered in part, those of the covered part.", null=True
+            "population",
+            "int",
+            "Residents, or what `areas.population[].measure` names; for an area that is covered in part, those of the "
+            "covered part.",
+            null=True,
         ),
         Column("population_year", "int", "Year of the population.", null=True),
         Column("vintage", "string", "Edition of the boundaries.", null=True),

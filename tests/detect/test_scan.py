@@ -5,7 +5,9 @@ import pytest
 from scipy import sparse
 
 from pipeline.detect.scan import space_time_scan
+from pipeline.detect.scan.space_time import shuffled_dates
 from pipeline.errors import InputError
+from pipeline.statistics.uncertainty import dispersion as estimate
 
 
 def quiet_city() -> tuple[np.ndarray, np.ndarray]:
@@ -86,6 +88,45 @@ def test_pure_noise_is_rarely_significant() -> None:
     # Uniform on 0.05, 0.10 ... 1: mean 0.525 with standard error 0.046; four of them.
     assert abs(np.mean(ps) - 0.525) < 0.19
     assert np.mean(np.array(ps) <= 0.05) < 0.2
+
+
+def test_series_trade_dates_and_places_and_periods_keep_their_totals() -> None:
+    table = np.array([[4, 0, 1], [0, 3, 3], [2, 2, 0]])
+    rng = np.random.default_rng(5)
+    for dispersion in (1.0, 1.7, 50.0):
+        for _ in range(20):
+            moved = shuffled_dates(table, dispersion=dispersion, rng=rng)
+            assert moved.sum(axis=0).tolist() == [6, 5, 4]
+            assert moved.sum(axis=1).tolist() == [5, 6, 4]
+    # Nearly all variance between series: each count is one, and only those of one size change places: the two threes of
+    # the second place and the two twos of the third, which stay what they are; the four and the one have no partner.
+    assert (shuffled_dates(table, dispersion=1e9, rng=rng) == table).all()
+
+
+def test_shuffled_series_vary_as_much_as_the_counts() -> None:
+    # 400 places of 3 incidents a month, negative binomial with variance 2 times the mean: Pearson's estimate of data
+    # sets with shuffled dates is that of the data; of single incidents that are shuffled it is 1.
+    rng = np.random.default_rng(3)
+    table = rng.negative_binomial(3.0, 0.5, (400, 12)).astype(np.int64)
+    given = estimate(table).raw
+    assert given == pytest.approx(2.0, abs=0.15)
+    found = [estimate(shuffled_dates(table, dispersion=given, rng=rng)).raw for _ in range(10)]
+    assert np.mean(found) == pytest.approx(given, abs=0.1)
+    assert estimate(shuffled_dates(table, dispersion=1.0, rng=rng)).raw == pytest.approx(1.0, abs=0.1)
+
+
+@pytest.mark.slow
+def test_size_is_kept_where_counts_vary_more_than_chance() -> None:
+    found = {1.0: 0, 1.8: 0}
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        points, counts = rng.uniform(0, 1_000, (25, 2)), rng.negative_binomial(1.25, 1 / 1.8, (25, 6))
+        for dispersion in found:
+            given = {"counts": counts, "max_radius_m": 300, "permutations": 19, "dispersion": dispersion}
+            found[dispersion] += space_time_scan(points, **given, seed=seed).clusters[0].p <= 0.05
+    # Five in a hundred are two of 40; seven or more would come by chance once in two hundred times.
+    assert found[1.8] < 7
+    assert found[1.0] > 20
 
 
 @pytest.mark.slow

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from pipeline.detect.scan import bernoulli_scan, poisson_scan
-from pipeline.detect.scan.spatial import gumbel_p, relative_risk, standardised
+from pipeline.detect.scan import spatial as module
+from pipeline.detect.scan.spatial import bernoulli_log_ratio, gumbel_p, relative_risk, share_dispersion, standardised
 from pipeline.errors import InputError
 
 pytestmark = pytest.mark.slow
@@ -99,6 +100,52 @@ def test_counts_that_vary_more_than_chance_need_their_dispersion() -> None:
     assert low[2.0] <= 7  # 2.4 are to be expected
     with pytest.raises(InputError, match=r"a dispersion of 0\.5 is less than chance"):
         poisson_scan(LINE, cases=[1, 2, 3, 4], expected=[1, 1, 1, 1], dispersion=0.5)
+
+
+def test_individuals_of_a_series_are_alike() -> None:
+    # Each place has its own share of cases; in half of the place-months all four individuals have one outcome, drawn
+    # once, in the others each its own: two of one month are alike with probability a half more than others.
+    rng = np.random.default_rng(8)
+    share = rng.uniform(0.2, 0.8, (400, 1))
+    single, series = rng.binomial(4, share, (400, 12)), 4 * rng.binomial(1, share, (400, 12))
+    cases = np.where(rng.random((400, 12)) < 0.5, series, single)
+    everybody = np.full((400, 12), 4)
+    # 1 + 0.5 x 12 x 4 x 3 / 48
+    assert share_dispersion(cases, everybody) == pytest.approx(np.full(400, 2.5), abs=0.15)
+    assert share_dispersion(single, everybody) == pytest.approx(np.ones(400), abs=0.1)
+    assert share_dispersion(np.zeros((3, 2)), np.zeros((3, 2))).tolist() == [1, 1, 1]
+
+
+def test_shares_that_vary_more_than_chance_need_their_dispersion() -> None:
+    points = np.array([(x, y) for x in range(5) for y in range(5)], dtype=np.float64)
+    found = {"single": 0, "series": 0}
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        cases, others = (rng.negative_binomial(m / 1.0, 0.5, (25, 12)) for m in (1.5, 4.5))
+        estimated = share_dispersion(cases, cases + others)
+        for name, dispersion in (("single", 1.0), ("series", estimated)):
+            given = {"cases": cases.sum(axis=1), "controls": others.sum(axis=1), "dispersion": dispersion}
+            found[name] += bernoulli_scan(points, **given, simulations=19, seed=seed).clusters[0].p <= 0.05
+    # Five in a hundred are two of 40; seven or more would come by chance once in two hundred times.
+    assert found["series"] < 7
+    assert found["single"] > 12
+
+
+def test_the_search_of_simulated_data_sets_misses_no_circle() -> None:
+    # Small circles hold fewer individuals than there are cases: each data set's best circle against one search in full.
+    rng = np.random.default_rng(4)
+    points, people = rng.uniform(0, 9, (40, 2)), rng.integers(5, 60, 40)
+    limits = module._Limits(np.inf, 0.5, 30, 7, 0.05)
+    cases = rng.multivariate_hypergeometric(people, 300)
+    circles = module._Circles.over(points, people * (300 / people.sum()), limits)
+    found = bernoulli_scan(points, cases=cases, controls=people - cases, simulations=30, seed=7)
+    again, best = np.random.default_rng(7), []
+    for _ in range(30):
+        inside = circles.inside(again.multivariate_hypergeometric(people, 300, method="marginals"))
+        size = circles.inside(people)
+        best.append(bernoulli_log_ratio(inside, size, cases=300, individuals=int(people.sum())).max())
+    first = found.clusters[0]
+    assert first.p == (1 + sum(b >= first.log_ratio - 1e-9 for b in best)) / 31
 
 
 def test_a_gumbel_tail_by_hand() -> None:

@@ -20,7 +20,14 @@ from pipeline.detect.method import DetectInput, Findings, Method, Scope
 from pipeline.detect.scan.cases import cases_of, longest_of, scan_periods, scans_days
 from pipeline.detect.scan.circles import circles_round, simulations_each
 from pipeline.detect.scan.space_time import MAX_SHARE, ScanResult, space_time_scan
-from pipeline.detect.scan.spatial import MAX_CIRCLES, SpatialScan, bernoulli_scan, poisson_scan, standardised
+from pipeline.detect.scan.spatial import (
+    MAX_CIRCLES,
+    SpatialScan,
+    bernoulli_scan,
+    poisson_scan,
+    share_dispersion,
+    standardised,
+)
 from pipeline.domain.categories import ROOT
 from pipeline.domain.periods import Period, month_range
 from pipeline.errors import InputError
@@ -306,17 +313,20 @@ def _space_time(data: DetectInput) -> Findings:
             continue
         if simulations < settings.simulations:
             notes.append((Note.BOUND, settings.simulations))
+        varies = dispersion(counts).value
         result = space_time_scan(
             places.points_m,
             counts=counts,
+            dispersion=varies if settings.overdispersion else 1.0,
             max_radius_m=settings.max_radius_m,
             max_periods=longest,
             permutations=simulations,
             seed=data.config.run.seed,
         )
-        varies = round(100 * dispersion(counts).value)
-        if varies >= WIDE:
-            notes.append((Note.VARIES, varies))
+        if settings.overdispersion and round(100 * varies) > 100:
+            notes.append((Note.DISPERSION, round(100 * varies)))
+        elif round(100 * varies) >= WIDE:
+            notes.append((Note.VARIES, round(100 * varies)))
         stated = [*_few(total), *_limits_of(counts), *notes]
         if total >= 2 and not result.clusters:
             stated.append((Note.NONE, 0))
@@ -507,6 +517,11 @@ def _bernoulli(data: DetectInput, category: str, found: _Rows) -> str:
         np.add.at(individuals, place, incidents)
         cases = np.zeros(len(used), dtype=np.int64)
         np.add.at(cases, place[chosen], incidents[chosen])
+        months = month_range(headline.first_month, headline.last_month)
+        month = np.searchsorted(months, rows["month"])
+        by_month = np.zeros((2, len(used), len(months)), dtype=np.int64)
+        np.add.at(by_month[0], (place[chosen], month[chosen]), incidents[chosen])
+        np.add.at(by_month[1], (place, month), incidents)
         places = _cells(data, used, grid)
     else:
         every = _areas(data)
@@ -519,11 +534,20 @@ def _bernoulli(data: DetectInput, category: str, found: _Rows) -> str:
         cases = of_one[both, 0]
         # Published counts are each rounded or revised by themselves: a part can exceed the whole by a few.
         individuals = np.maximum(of_all[both, 0], cases)
+        single = [Period(m, m) for m in month_range(headline.first_month, headline.last_month)]
+        of_category = _area_counts(data, single, category)[0][both]
+        by_month = np.stack([of_category, np.maximum(_area_counts(data, single, ROOT)[0][both], of_category)])
+    varies = share_dispersion(*by_month) if settings.overdispersion else np.ones(len(cases))
+    # Of all places together, by how many individuals each has.
+    wide = round(100 * float(np.average(varies, weights=individuals))) if individuals.any() else 100
+    if wide > 100:
+        notes.append((Note.DISPERSION, wide))
     radius = _radius(places.points_m, settings.spatial_radius_m, notes)
     result = bernoulli_scan(
         places.points_m,
         cases=cases,
         controls=individuals - cases,
+        dispersion=varies,
         max_radius_m=radius,
         max_share=settings.max_share_pct / 100,
         simulations=settings.simulations,

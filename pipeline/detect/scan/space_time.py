@@ -20,6 +20,7 @@ __all__ = [
     "cylinders_over",
     "largest_expected",
     "log_ratio",
+    "shuffled_dates",
     "smallest_count",
     "space_time_scan",
 ]
@@ -108,6 +109,7 @@ def space_time_scan(
     max_share: float = MAX_SHARE,
     max_periods: int | None = None,
     prospective: bool = False,
+    dispersion: float = 1.0,
     permutations: int = 999,
     seed: int = 0,
     max_p: float = 0.05,
@@ -133,8 +135,11 @@ def space_time_scan(
         Longest window in periods; by default half of them.
     prospective
         Search only cylinders that reach the last period, as daily surveillance does.
+    dispersion
+        Variance over mean of the cases of a place and period. Above 1 they come in series (offences that follow from
+        one another), and dates are shuffled among whole series instead of single cases; 1 as in SaTScan.
     permutations, seed
-        How often the dates are shuffled among the cases, from which seed.
+        How often the dates are shuffled, from which seed.
     max_p
         Largest p of a secondary cluster or an alert.
 
@@ -152,6 +157,8 @@ def space_time_scan(
     ----------
     Kulldorff, Heffernan, Hartman, Assunção and Mostashari (2005), PLoS Medicine 2(3), e59.
     """
+    if not dispersion >= 1:
+        raise InputError(f"a dispersion of {dispersion} is less than chance alone gives: use 1 or more")
     points, table = _checked(points_m, counts)
     longest = max(1, table.shape[1] // 2) if max_periods is None else max_periods
     if not 0 < max_share <= 0.5 or max_radius_m < 0 or not 1 <= longest <= table.shape[1] or permutations < 1:
@@ -182,7 +189,7 @@ def space_time_scan(
                 f"cells, or lower max_radius_m ({max_radius_m:g}) or max_periods ({longest})"
             )
         if size:
-            by_chance = _shuffled_maxima(cylinders, table, permutations, np.random.default_rng(seed))
+            by_chance = _shuffled_maxima(cylinders, table, dispersion, permutations, np.random.default_rng(seed))
             best = cylinders.best_per_circle(table.astype(np.int32))
             clusters = _clusters(cylinders, best, by_chance, max_p)
             if not clusters:
@@ -229,21 +236,17 @@ def _limits(table: NDArray[np.int64], max_share: float, permutations: int, max_p
 
 
 def _shuffled_maxima(
-    cylinders: "Cylinders", table: NDArray[np.int64], permutations: int, rng: np.random.Generator
+    cylinders: "Cylinders", table: NDArray[np.int64], dispersion: float, permutations: int, rng: np.random.Generator
 ) -> NDArray[np.float64]:
     """Return the largest log ratio of each data set with shuffled dates, shape (permutations,).
 
     The first is searched in full; from then on only cylinders with a count that reaches four fifths of that
     maximum are computed, and the bound is lowered where a data set has none. The maxima are exact all the same.
     """
-    locations, periods = table.shape
-    place, period = np.divmod(np.repeat(np.arange(table.size), table.ravel()), periods)
     largest = np.zeros(permutations)
     bound, needed = 0.0, None
     for i in range(permutations):
-        # Dates trade places among cases: each place keeps its total and so does each period (Kulldorff et al. 2005).
-        cell = place * periods + rng.permutation(period)
-        shuffled = np.bincount(cell, minlength=table.size).reshape(locations, periods).astype(np.int32)
+        shuffled = shuffled_dates(table, dispersion=dispersion, rng=rng)
         if needed is None:
             largest[i] = cylinders.best_per_circle(shuffled).log_ratio.max(initial=0.0)
             bound = 0.8 * largest[i]
@@ -259,6 +262,57 @@ def _shuffled_maxima(
             needed = cylinders.needed(bound)
             largest[i] = cylinders.maximum(shuffled, needed)
     return largest
+
+
+def shuffled_dates(table: NDArray[np.int64], *, dispersion: float, rng: np.random.Generator) -> NDArray[np.int32]:
+    """Return counts with dates shuffled: each place keeps its total and so does each period.
+
+    With a dispersion of 1 dates trade places among single cases (Kulldorff et al. 2005). Above 1 the cases of a place
+    and period are first put into series. Counts whose variance is `dispersion` times the mean m (negative binomial) are
+    sums of series that begin independently, of sizes from a logarithmic distribution; given a count, its division into
+    series is that of Ewens with parameter r = m / (dispersion - 1): the case after k others begins a series with
+    probability r / (r + k), and otherwise joins that of one of them. Series of one size begin at a rate that is a
+    product of place and period if nothing clusters, so dates trade places among series of the same size.
+
+    Parameters
+    ----------
+    table
+        Cases, shape (locations, periods).
+    dispersion
+        Variance over mean, 1 or more.
+    rng
+        Source of the draws.
+
+    References
+    ----------
+    Quenouille (1949), Biometrics 5, 162-164, for the series; Ewens (1972), Theoretical Population Biology 3, 87-112.
+    """
+    locations, periods = table.shape
+    held = table.ravel()
+    cell = np.repeat(np.arange(table.size), held)
+    if dispersion == 1:
+        place, period = np.divmod(cell, periods)
+        moved = place * periods + rng.permutation(period)
+        return np.bincount(moved, minlength=table.size).reshape(locations, periods).astype(np.int32)
+    mean = np.outer(table.sum(axis=1), table.sum(axis=0)).ravel() / max(int(held.sum()), 1)
+    first = np.cumsum(held) - held
+    before = np.arange(cell.size) - first[cell]  # how many cases of the same place and period come before each
+    begins = rng.random(cell.size) * (mean[cell] / (dispersion - 1) + before) < mean[cell] / (dispersion - 1)
+    begins[before == 0] = True
+    # Each joins the series of a case before it, drawn evenly; following those links ends at the case that began it.
+    head = np.where(begins, np.arange(cell.size), first[cell] + (rng.random(cell.size) * before).astype(np.int64))
+    while (further := head[head] != head).any():
+        head = np.where(further, head[head], head)
+    size = np.bincount(head, minlength=cell.size)
+    start = np.flatnonzero(size)
+    size, (place, period) = size[start], np.divmod(cell[start], periods)
+    # Among series of one size: in any order on one side, at random on the other.
+    as_they_are = np.argsort(size, kind="stable")
+    at_random = np.lexsort((rng.random(size.size), size))
+    moved = np.empty_like(period)
+    moved[as_they_are] = period[at_random]
+    shuffled = np.bincount(place * periods + moved, weights=size, minlength=table.size)
+    return shuffled.reshape(locations, periods).astype(np.int32)
 
 
 def _clusters(

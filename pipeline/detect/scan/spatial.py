@@ -21,6 +21,7 @@ __all__ = [
     "gumbel_p",
     "poisson_scan",
     "relative_risk",
+    "share_dispersion",
     "standardised",
 ]
 
@@ -28,6 +29,8 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 MAX_CIRCLES = 3_000_000  # rows of 8 bytes in four arrays, and one pass over them per simulation
+MOST_ALIKE = 0.95  # correlation of individuals: at 1 a location would be all cases or none, whatever its size
+MOST_EXCESS = 1e6  # of variance over chance: enough for the greatest correlation at any count
 FEWEST_FOR_GUMBEL = 99  # with fewer simulations the mean and the spread of the maxima are too uncertain for a tail
 
 
@@ -190,6 +193,7 @@ def bernoulli_scan(
     *,
     cases: ArrayLike,
     controls: ArrayLike,
+    dispersion: ArrayLike = 1.0,
     max_radius_m: float = np.inf,
     max_share: float = 0.5,
     simulations: int = 999,
@@ -206,6 +210,9 @@ def bernoulli_scan(
         Eastings and northings of locations in metres, shape (m, 2).
     cases, controls
         Whole numbers, shape (m,) each.
+    dispersion
+        Variance of the cases of a location over that of single draws (binomial), 1 or more: one for all, or one each,
+        shape (m,). Where individuals of a series are alike it is above 1; the simulated data sets then vary as much.
     max_radius_m, simulations, seed, max_p
         As for `poisson_scan`.
     max_share
@@ -235,21 +242,94 @@ def bernoulli_scan(
     _, other = _checked(points_m, controls, "controls")
     individuals = count + other
     total, everybody = int(count.sum()), int(individuals.sum())
+    varies = np.broadcast_to(np.asarray(dispersion, dtype=np.float64), count.shape)
+    if not (varies >= 1).all():
+        raise InputError("a dispersion of less than 1 is less than chance alone gives: use 1 or more")
+    # So much alike are two individuals of a location that its cases vary so much (beta-binomial); one alone cannot be.
+    alike = np.clip((varies - 1) / np.maximum(individuals - 1, 1), 0.0, MOST_ALIKE) * (individuals > 1)
     if total and total == everybody:
         return SpatialScan(
             (), total, 0, simulations, seed, max_p, ("There are no controls to compare the cases with.",)
         )
+
+    def ratio(inside: Ints, size: Floats) -> Floats:
+        # The expected cases and the individuals in a circle are in proportion: one stands for the other. More cases
+        # than individuals count as all of them, so that the ratio never falls with the count, as `_least` needs.
+        within = np.rint(size * (everybody / total))
+        return bernoulli_log_ratio(np.minimum(inside, within), within, cases=total, individuals=everybody)
+
     return _scan(
         points,
         count,
         size=individuals.astype(np.float64) * (total / everybody if everybody else 0.0),
-        # The expected cases and the individuals in a circle are in proportion: one stands for the other.
-        ratio=lambda inside, size: bernoulli_log_ratio(
-            inside, np.rint(size * (everybody / total)), cases=total, individuals=everybody
-        ),
-        draw=lambda rng: rng.multivariate_hypergeometric(individuals, total, method="marginals"),
+        ratio=ratio,
+        draw=lambda rng: _drawn_cases(individuals, total, alike, rng),
         limits=_Limits(max_radius_m, max_share, simulations, seed, max_p),
     )
+
+
+def _drawn_cases(individuals: Ints, total: int, alike: Floats, rng: np.random.Generator) -> Ints:
+    """Draw which individuals are cases, as many as there are: those of one location alike with this correlation."""
+    if not alike.any():
+        return rng.multivariate_hypergeometric(individuals, total, method="marginals")
+    share, some = total / individuals.sum(), alike > 0
+    chance = np.full(individuals.shape, share)
+    size = 1 / alike[some] - 1
+    chance[some] = rng.beta(share * size, (1 - share) * size)
+    cases = rng.binomial(individuals, chance)
+    # Their number is given: those too many become controls, those that lack are drawn among the controls.
+    excess = int(cases.sum()) - total
+    if excess > 0:
+        return np.asarray(cases - rng.multivariate_hypergeometric(cases, excess, method="marginals"))
+    return np.asarray(cases + rng.multivariate_hypergeometric(individuals - cases, -excess, method="marginals"))
+
+
+def share_dispersion(cases: ArrayLike, individuals: ArrayLike) -> Floats:
+    """Return how much more the cases of each location vary than single draws, because individuals come in series.
+
+    Two individuals of the same location and period are compared with two of the same location and different periods:
+    by how much more often are both cases? That is their correlation, whatever share each location has. If cases and
+    others both vary by the same excess e over chance (negative binomial, variance 1 + e times the mean), it is
+    e / (m + e) where a period has m individuals on average (beta-binomial); the one e that fits all locations is taken.
+
+    Parameters
+    ----------
+    cases, individuals
+        Whole numbers by location and period, shape (m, periods).
+
+    Returns
+    -------
+    dispersion
+        Variance of the cases of all periods over that of single draws, 1 or more, shape (m,).
+
+    Examples
+    --------
+    One place, in each of two periods four individuals, who are all cases or none: pairs of one period are always alike.
+
+    >>> share_dispersion([[4, 0]], [[4, 4]]).round(2).tolist()
+    [3.85]
+    """
+    c, n = np.asarray(cases, dtype=np.float64), np.asarray(individuals, dtype=np.float64)
+    everybody = n.sum(axis=1)
+    # Pairs within a period and across periods: in all, both cases, one a case and the other not.
+    pairs, both = (n * (n - 1)).sum(axis=1), (c * (c - 1)).sum(axis=1)
+    across = everybody**2 - (n**2).sum(axis=1)
+    both_across = c.sum(axis=1) ** 2 - (c**2).sum(axis=1)
+    unlike_across = c.sum(axis=1) * (n - c).sum(axis=1) - (c * (n - c)).sum(axis=1)
+    known = (across > 0) & (pairs > 0)
+    weight = pairs[known] / across[known]
+    more, most = float((both[known] - weight * both_across[known]).sum()), weight * unlike_across[known]
+    mean = np.maximum(everybody / max(n.shape[1], 1), 1e-9)
+
+    def correlation(excess: float) -> Floats:
+        return np.asarray(np.minimum(excess / (mean + excess), MOST_ALIKE))
+
+    # The correlation of all locations rises with the excess, and so does what it leads to expect: halve.
+    low, high = 0.0, MOST_EXCESS if more > 0 else 0.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if float((correlation(middle)[known] * most).sum()) < more else (low, middle)
+    return np.asarray(1 + correlation(low) * np.divide(pairs, everybody, out=np.zeros(len(n)), where=everybody > 0))
 
 
 def standardised(cases_by_stratum: ArrayLike, population: ArrayLike) -> Floats:
