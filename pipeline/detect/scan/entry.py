@@ -323,11 +323,7 @@ def _space_time(data: DetectInput) -> Findings:
             permutations=simulations,
             seed=data.config.run.seed,
         )
-        if settings.overdispersion and round(100 * varies) > 100:
-            notes.append((Note.DISPERSION, round(100 * varies)))
-        elif round(100 * varies) >= WIDE:
-            notes.append((Note.VARIES, round(100 * varies)))
-        stated = [*_few(total), *_limits_of(counts), *notes]
+        stated = [*_few(total), *_limits_of(counts), *notes, *_variation(varies, allowed_for=settings.overdispersion)]
         if total >= 2 and not result.clusters:
             stated.append((Note.NONE, 0))
         found.search(
@@ -344,6 +340,14 @@ def _space_time(data: DetectInput) -> Findings:
         choices={f"scan {name}": f"cylinders: {', '.join(searched)}; {max(fit, default=0)} permutations"},
         cautions=tuple(found.cautions),
     )
+
+
+def _variation(varies: float, *, allowed_for: bool) -> list[tuple[str, int]]:
+    """Say how much more counts vary than by chance, and whether p allows for it."""
+    per_cent = round(100 * varies)
+    if allowed_for:
+        return [(Note.DISPERSION, per_cent)] if per_cent > 100 else []
+    return [(Note.VARIES, per_cent)] if per_cent >= WIDE else []
 
 
 def _circles(points_m: Floats, counts: Ints, max_radius_m: float) -> int:

@@ -93,7 +93,8 @@ export function regionShort() { return INFO.region || say("map.region.all"); }
 /** @param {Scene} scene @returns {string} */
 export function headingOf(scene) {
   const measure = scene.measure === "outcomes" && isFlow() ? "outcome_flow" : scene.measure;
-  const values = { subject: subjectOf(scene.category), earlier: changeAgainst(scene), areas: levelWord(scene.level, true), base: categoryOf(scene.category).base };
+  const { base } = categoryOf(scene.category);
+  const values = { subject: subjectOf(scene.category), earlier: changeAgainst(scene), areas: levelWord(scene.level, true), base };
   return say("map.heading." + (scene.mode === "density" ? "density" : measure), values);
 }
 
@@ -112,7 +113,8 @@ export function unitOf(scene) {
   if (scene.mode === "density") return parts("map.unit.density", { noun, period: INFO.headlineNamed });
   if (scene.measure === "count") return [[noun, true]];
   const measure = scene.measure === "outcomes" && isFlow() ? "outcome_flow" : scene.measure;
-  const values = { noun: scene.measure === "rate" ? noun : INFO.noun, earlier: changeAgainst(scene), areas: capital(levelWord(scene.level, true)), base: categoryOf(scene.category).base };
+  const areas = capital(levelWord(scene.level, true)), { base } = categoryOf(scene.category);
+  const values = { noun: scene.measure === "rate" ? noun : INFO.noun, earlier: changeAgainst(scene), areas, base };
   return parts("map.unit." + measure, values);
 }
 
