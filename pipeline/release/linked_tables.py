@@ -21,6 +21,7 @@ from pipeline.domain.periods import Period, month_range
 from pipeline.errors import InputError
 from pipeline.release.released import CategoryInfo
 from pipeline.release.steps import has_room, step_floor
+from pipeline.tables import Level
 
 __all__ = [
     "BROKEN_SHARE",
@@ -33,6 +34,7 @@ __all__ = [
     "Relations",
     "area_equations",
     "area_sums",
+    "broken_shares",
     "category_disjoint",
     "category_pairs",
     "category_subsets",
@@ -216,7 +218,13 @@ DECLARED_UNION = "declared_union"
 FOUND_UNION = "found_union"
 
 
-def relations_that_hold(cells: pd.DataFrame, relations: Relations, *, tolerance: float = BROKEN_SHARE) -> Relations:
+def relations_that_hold(
+    cells: pd.DataFrame,
+    relations: Relations,
+    *,
+    tolerance: float = BROKEN_SHARE,
+    rows_of_readers: Mapping[str, float] | None = None,
+) -> Relations:
     """Keep the relations that a reader would rely on: those broken in fewer than `tolerance` of their rows.
 
     Rows are judged together where they state the same thing in other areas and windows: the same kind of relation, at
@@ -232,6 +240,8 @@ def relations_that_hold(cells: pd.DataFrame, relations: Relations, *, tolerance:
         Candidates over the positions of `cells`: declared ones, and those that may be found to hold.
     tolerance
         Share of broken rows from which nobody relies on a relation.
+    rows_of_readers
+        Rows that a reader has for each of `cells`, by level (`Layout.rows_of_readers`); one where it is not named.
 
     Returns
     -------
@@ -265,7 +275,8 @@ def relations_that_hold(cells: pd.DataFrame, relations: Relations, *, tolerance:
     share = pd.Series(broken).groupby([group[c] for c in group]).transform("mean").to_numpy()
     # A row of a group that passes is kept although the data breaks it; one of a group that fails is kept by nobody.
     declared = (group["kind"] == DECLARED_UNION).to_numpy() & ~broken
-    return relations.select((share < tolerance) | ((share == 0) & (tolerance == 0)) | declared)
+    limit = tolerance / BROKEN_SHARE * broken_shares(group["level"], rows_of_readers)
+    return relations.select((share < limit) | ((share == 0) & (tolerance == 0)) | declared)
 
 
 def _distinct_values(relations: Relations, column: "pd.Series[Any]") -> IntArray:
@@ -427,7 +438,10 @@ ROWS_TO_FIND = 20
 
 
 def unions_found(
-    cells: pd.DataFrame, *, unions: Iterable[tuple[str, tuple[str, ...]]], rows_of_readers: float = 1.0
+    cells: pd.DataFrame,
+    *,
+    unions: Iterable[tuple[str, tuple[str, ...]]],
+    rows_of_readers: Mapping[str, float] | None = None,
 ) -> dict[tuple[str, tuple[str, ...]], Relations]:
     """Relate each category to those of its parts that cover it though one or two of the parts are left out.
 
@@ -443,7 +457,7 @@ def unions_found(
     unions
         Categories and all of their parts.
     rows_of_readers
-        Rows that a reader has for each of `cells` (`Layout.rows_of_readers`).
+        Rows that a reader has for each of `cells`, by level (`Layout.rows_of_readers`); one where it is not named.
 
     Examples
     --------
@@ -478,8 +492,8 @@ def unions_found(
         kind = [cells[c].iloc[totals["at"]].to_numpy() for c in ("level", "measure")]
         seen = pd.DataFrame(full & (total > 0)).groupby(kind).transform("sum").to_numpy()
         broken = pd.DataFrame(full & ~holds).groupby(kind).transform("sum").to_numpy()
-        readers = rows_of_readers * seen
-        holds &= (broken < BROKEN_SHARE * readers) & (readers >= ROWS_TO_FIND)
+        readers = seen * broken_shares(kind[0], rows_of_readers)[:, None]
+        holds &= (broken < readers) & (readers >= BROKEN_SHARE * ROWS_TO_FIND)
         for n, mine in enumerate(choices):  # smaller choices come first
             smaller = [k for k in range(n) if not (choices[k] & ~mine).any()]
             kept = holds[:, n] & ~holds[:, smaller].any(axis=1)
@@ -488,6 +502,11 @@ def unions_found(
                 family = (whole, tuple(p for p, is_mine in zip(parts, mine, strict=True) if is_mine))
                 rows[family] = kept_rows(len(cells), totals, some, kept, kind=FOUND_UNION, lower=-np.inf, upper=0.0)
     return rows
+
+
+def broken_shares(levels: Iterable[str], rows_of_readers: Mapping[str, float] | None) -> FloatArray:
+    """Return for each level the share of broken rows of the tables from which nobody relies on a relation."""
+    return BROKEN_SHARE * np.array([(rows_of_readers or {}).get(str(level), 1.0) for level in levels])
 
 
 def _family(cells: pd.DataFrame, whole: str, parts: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -612,14 +631,15 @@ class Layout:
         return families_of(self.part_of)
 
     @property
-    def rows_of_readers(self) -> float:
-        """Return how many rows a reader has for each row of the tables: he can add up windows to those that are longer.
+    def rows_of_readers(self) -> dict[str, float]:
+        """Return how many rows a reader has for each row of a level: he can add up windows to those that are longer.
 
         With three years and the last two of them in one, which groups of wards are given, four for three. If the added
-        rows all hold, a relation that 1 row of 15 breaks in the tables is broken by 1 of 20 of his.
+        rows all hold, a relation that 1 row of 15 breaks in the tables is broken by 1 of 20 of his. Wards are not given
+        in longer windows.
         """
-        windows = [len(own) for own in self.series.values() if own]
-        return 1 + len(self.long_windows) / min(windows) if windows else 1.0
+        longer = len(self.long_windows)
+        return {level: 1 + longer / len(own) for level, own in self.series.items() if own and level != Level.WARD}
 
     @property
     def parents_by_level(self) -> list[dict[str, str]]:
@@ -730,7 +750,7 @@ def cell_table(
     unplaced = (cells["measure"] == "incidents_unplaced") & (cells["level"] == "borough")
     cells["block"] = borough.mask(unplaced, cells["area_code"]).fillna("")
     every, values = stack(layout.relate(cells), layout.candidates(cells)), cells["value"].to_numpy(dtype=np.int64)
-    granted = relations_that_hold(cells, every, tolerance=BROKEN_SHARE * layout.rows_of_readers)
+    granted = relations_that_hold(cells, every, rows_of_readers=layout.rows_of_readers)
     kept, _ = drop_violated(granted, values=values)
     report = drop_violated(every, values=values)[1]
     # Unions that readers find are held to the counts already.

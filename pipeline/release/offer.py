@@ -30,12 +30,12 @@ from scipy.sparse import coo_array, csr_array, vstack
 from pipeline.domain.periods import Period
 from pipeline.domain.progress import Progress, unwatched
 from pipeline.release.linked_tables import (
-    BROKEN_SHARE,
     DECLARED_UNION,
     FOUND_UNION,
     KEY,
     Layout,
     Relations,
+    broken_shares,
     category_disjoint,
     category_unions,
     drop_violated,
@@ -263,7 +263,8 @@ def _area_rows(cells: pd.DataFrame, layout: Layout) -> tuple[Relations, pd.DataF
     whole = here == inside.reindex(list(zip(heads["parent"], heads["level"], strict=True))).to_numpy()
     left = np.asarray(rows.matrix @ cells["value"].to_numpy(np.int64))
     kind = [heads["level"], heads["category"], heads["measure"]]
-    broken = pd.Series(left != 0).groupby(kind).transform("mean").to_numpy() >= _broken_share(layout)
+    broken = pd.Series(left != 0).groupby(kind).transform("mean").to_numpy()
+    broken = broken >= broken_shares(heads["level"], layout.rows_of_readers)
     granted = whole & ~broken
     pairs = pairs.rename(columns={"at": "total"})[["part", "total"]]
     # A reader who wrongly assumes a row to be an equation reaches wrong conclusions.
@@ -272,13 +273,8 @@ def _area_rows(cells: pd.DataFrame, layout: Layout) -> tuple[Relations, pd.DataF
 
 def _relied_on(cells: pd.DataFrame, layout: Layout, candidates: Relations) -> Relations:
     """Keep what a reader relies on and the data satisfies."""
-    relied_on = relations_that_hold(cells, candidates, tolerance=_broken_share(layout))
+    relied_on = relations_that_hold(cells, candidates, rows_of_readers=layout.rows_of_readers)
     return drop_violated(relied_on, values=cells["value"].to_numpy(np.int64))[0]
-
-
-def _broken_share(layout: Layout) -> float:
-    """Return the share of broken rows of the tables from which nobody relies on a relation."""
-    return BROKEN_SHARE * layout.rows_of_readers
 
 
 def _unions(cells: pd.DataFrame, layout: Layout, whole: str, parts: tuple[str, ...]) -> Relations:

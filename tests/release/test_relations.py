@@ -227,12 +227,13 @@ def test_a_union_that_no_layout_suggests_is_found_where_a_reader_sees_few_rows_b
     keys = [(f"W{i}", "y", c, "n") for i in range(rows) for c in ("all", "a", "b")]
     values = [[9, 3, 6] if i < broken else [9, 9, 0] for i in range(rows)]
     cells = table(*keys).assign(level="ward", value=[v for own in values for v in own])
-    found = unions_found(cells, unions=[("all", ("a", "b"))], rows_of_readers=more)
+    found = unions_found(cells, unions=[("all", ("a", "b"))], rows_of_readers={"ward": more})
     assert sum(len(own) for (_, parts), own in found.items() if parts == ("a",)) == kept
 
 
 def test_two_years_in_one_give_a_reader_four_rows_for_three() -> None:
     years = tuple(Period(100 * y + 1, 100 * y + 12) for y in (2022, 2023, 2024))
     layout = Layout({}, {}, (), cohort=True, series={"borough": years, "ward": years})
-    assert layout.rows_of_readers == 1
-    assert replace(layout, long_windows=frozenset({"2023-01..2024-12"})).rows_of_readers == pytest.approx(4 / 3)
+    assert layout.rows_of_readers == {"borough": 1}
+    longer = replace(layout, long_windows=frozenset({"2023-01..2024-12"}))
+    assert longer.rows_of_readers == {"borough": pytest.approx(4 / 3)}
