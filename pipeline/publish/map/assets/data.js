@@ -38,7 +38,7 @@ export let LEVELS = {};
 export let MAPPED = [];
 /** Outline of everything, and water. @type {Shape} */
 export let EDGE = [];
-/** What the first view shows: covered areas, or everything where all are covered. @type {Shape} */
+/** What the first view shows: everything, or covered areas where they are few. @type {Shape} */
 export let FRAMED = [];
 /** @type {Shape} */
 export let WATER = [];
@@ -132,10 +132,11 @@ export function takeIn(payload) {
   CONTEXT = surroundingsOf(payload.context);
 }
 
-/** The rings of covered areas; the edge where all are covered, or none. @returns {Shape} */
+/** The rings of covered areas where they are fewer than half; the edge of all otherwise. @returns {Shape} */
 function framed() {
   const { covered, shapes } = LEVELS[MAPPED[0]] || { covered: [], shapes: [] };
-  return covered.every(Boolean) || !covered.some(Boolean) ? EDGE : shapes.filter((_, i) => covered[i]).flat();
+  const inside = shapes.filter((_, i) => covered[i]);
+  return inside.length && inside.length < shapes.length / 2 ? inside.flat() : EDGE;
 }
 
 /** @param {Payload["context"]} context @returns {ContextData} */

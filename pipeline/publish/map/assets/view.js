@@ -471,7 +471,8 @@ export function circleScale(view, scene) {
   const box = frameBox();
   const zoom = homeZoom(view);
   const a = view.map.project(box.getNorthWest(), zoom), b = view.map.project(box.getSouthEast(), zoom);
-  const typical = Math.sqrt(((b.x - a.x) * (b.y - a.y) * 0.65) / (level.covered.filter(Boolean).length || 1));
+  const areas = FRAMED === EDGE ? level.code.length : level.covered.filter(Boolean).length;
+  const typical = Math.sqrt(((b.x - a.x) * (b.y - a.y) * 0.65) / areas);
   const widest = Math.min(38, Math.max(9, typical * 1.05));
   const grow = Math.pow(1.32, view.map.getZoom() - zoom);
   return (n) => Math.max(0.8, Math.sqrt(n / most) * widest * grow);
