@@ -219,13 +219,9 @@ FOUND_UNION = "found_union"
 
 
 def relations_that_hold(
-    cells: pd.DataFrame,
-    relations: Relations,
-    *,
-    tolerance: float = BROKEN_SHARE,
-    rows_of_readers: Mapping[str, float] | None = None,
+    cells: pd.DataFrame, relations: Relations, *, rows_of_readers: Mapping[str, float] | None = None
 ) -> Relations:
-    """Keep the relations that a reader would rely on: those broken in fewer than `tolerance` of their rows.
+    """Keep the relations that a reader would rely on: those broken in fewer than `BROKEN_SHARE` of his rows.
 
     Rows are judged together where they state the same thing in other areas and windows: the same kind of relation, at
     the same level, between the same categories and measures. A group is kept or dropped as a whole; in a group that is
@@ -238,8 +234,6 @@ def relations_that_hold(
         The columns of `KEY`, `level`, and `value`, the true counts.
     relations
         Candidates over the positions of `cells`: declared ones, and those that may be found to hold.
-    tolerance
-        Share of broken rows from which nobody relies on a relation.
     rows_of_readers
         Rows that a reader has for each of `cells`, by level (`Layout.rows_of_readers`); one where it is not named.
 
@@ -275,8 +269,7 @@ def relations_that_hold(
     share = pd.Series(broken).groupby([group[c] for c in group]).transform("mean").to_numpy()
     # A row of a group that passes is kept although the data breaks it; one of a group that fails is kept by nobody.
     declared = (group["kind"] == DECLARED_UNION).to_numpy() & ~broken
-    limit = tolerance / BROKEN_SHARE * broken_shares(group["level"], rows_of_readers)
-    return relations.select((share < limit) | ((share == 0) & (tolerance == 0)) | declared)
+    return relations.select((share < broken_shares(group["level"], rows_of_readers)) | declared)
 
 
 def _distinct_values(relations: Relations, column: "pd.Series[Any]") -> IntArray:

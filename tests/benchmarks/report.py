@@ -102,9 +102,9 @@ def _summed(trial: Trial) -> str:
     times, compact = (found.get(k) for k in ("end to end", f"end to end, {COMPACT}"))
     lost = [f"{m.step} ({m.fate})" for m in (*trial.product, *trial.baseline, *trial.strong) if m.fate and m.share == 1]
     line = f"{trial.rows:12,} {trial.variant:<9}{cpu:8.1f}{1e6 * cpu / trial.rows:10.1f}{wall:9.1f}{peak:9.2f}"
-    told = [f"{value:,.1f}" if value else "" for value in (script, times, compact)]
+    texts = [f"{value:,.1f}" if value else "" for value in (script, times, compact)]
     strong = f"{_cpu(trial.strong):,.1f}" if trial.strong else ""
-    return f"{line}{told[0]:>11}{told[1]:>9}{told[2]:>9}{strong:>10}  {'; '.join(lost)}".rstrip()
+    return f"{line}{texts[0]:>11}{texts[1]:>9}{texts[2]:>9}{strong:>10}  {'; '.join(lost)}".rstrip()
 
 
 def _block(trial: Trial) -> str:
