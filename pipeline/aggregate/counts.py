@@ -73,7 +73,7 @@ def sum_periods(
         twice = sorted({n for n in names if names.count(n) > 1}) if len(set(names)) < len(names) else []
         if twice:
             raise InputError(f"{what} given twice: {', '.join(twice[:10])}; each is written once")
-    strangers = sorted(set(area_months["area_code"]) - set(codes))
+    strangers = sorted(set(area_months["area_code"].unique()) - set(codes))
     if strangers:
         raise InputError(
             f"{len(strangers)} area codes of the monthly counts are in no area table, for example "

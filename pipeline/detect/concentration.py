@@ -23,6 +23,7 @@ from pipeline.statistics.concentration import (
     FEWEST_INCIDENTS,
     SHARES_PCT,
     Estimate,
+    Frequencies,
     adjusted_gini,
     by_chance,
     gini,
@@ -191,10 +192,10 @@ def _spread(
     if total < FEWEST_INCIDENTS:
         return rows
 
-    def figures(of: Counts) -> list[float]:
+    def figures(of: Frequencies) -> list[float]:
         return [*(units_holding_pct(of, share) for share in SHARES_PCT), gini(of), adjusted_gini(of)]
 
-    def all_of(of: Counts) -> list[float]:
+    def all_of(of: Frequencies) -> list[float]:
         curve = lorenz(of)
         return [*figures(of), *np.interp(CURVE_PCT, curve[:, 0], curve[:, 1]).tolist()]
 
@@ -220,7 +221,7 @@ def _lasting(
     (_, then), (period, counts) = before, now
     if min(int(then.sum()), int(counts.sum())) < FEWEST_INCIDENTS:
         return []
-    found = lasting(then, counts, sizes=units.sizes, top=lambda of: top_units(of, TOP_PCT), draws=samples, seed=seed)
+    found = lasting(then, counts, sizes=units.sizes, top=lambda of, _: top_units(of, TOP_PCT), draws=samples, seed=seed)
     if found is None:
         return []
     figures: dict[Figure, Estimate | float] = {
@@ -308,15 +309,17 @@ def _cells(data: DetectInput) -> Units:
     return Units(Unit.CELL, np.maximum(inside[index] * grid.cell_km2, 1e-6), counts)
 
 
-def _areas(data: DetectInput) -> Units:
+def _areas(data: DetectInput, *, categories: Sequence[str], periods: Sequence[Period]) -> Units:
     """Return the smallest covered areas, by residents where all are known and by area otherwise."""
     wards = data.study.wards.sort_values("area_code")
     people = pd.to_numeric(wards["population"]).astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan)
     land = wards["area_km2"].to_numpy(dtype=np.float64)
     sizes = people if bool((people > 0).all()) else land
 
+    every = data.ward_counts(periods, categories).set_index("area_code")
+
     def counts(category: str, period: Period) -> Counts | None:
-        table = data.ward_counts([period], [category]).set_index("area_code")["incidents"]
+        table = every.loc[(every["category"] == category) & (every["period"] == period.id), "incidents"]
         known = pd.to_numeric(table.reindex(wards["area_code"])).astype("Float64")
         return None if known.isna().any() else known.to_numpy(dtype=np.float64).astype(np.int64)
 
@@ -334,7 +337,7 @@ def _concentration(data: DetectInput) -> Findings:
     rows: list[dict[str, Any]] = []
     cell_m = data.config.detect.concentration.cell_m
     rows.append(_Of(Unit.CELL, ROOT, headline).row(Figure.CELL_M, cell_m))
-    for units in (_cells(data), _areas(data)):
+    for units in (_cells(data), _areas(data, categories=categories, periods=[*years, headline])):
         rows += concentration_rows(
             units, categories=categories, headline=headline, earlier=years, seed=seed, samples=SAMPLES
         )

@@ -1,10 +1,11 @@
 """How concentrated incidents are: shares of units that hold a share of incidents, Lorenz curve, Gini, lasting places.
 
 A unit is any member of a complete list of places: cells, wards or street segments, those without an incident among
-them. All figures rest on counts per unit. Two effects of small numbers have their own remedies. Fewer incidents than
-units cannot be spread evenly, so the Gini coefficient is taken against the most even spread that is possible (Bernasco
-and Steenbeek 2017). And whole incidents concentrate by chance alone, so `by_chance` draws the figures of the same
-number of incidents scattered at random, which readers need beside them.
+them. All figures rest on counts per unit, most of them only on how many units have each count. Two effects of small
+numbers have their own remedies. Fewer incidents than units cannot be spread evenly, so the Gini coefficient is taken
+against the most even spread that is possible (Bernasco and Steenbeek 2017). And whole incidents concentrate by chance
+alone, so `by_chance` draws the figures of the same number of incidents scattered at random, which readers need beside
+them. What is drawn are incidents, never units: the cost follows the incidents, however many units are empty.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,6 +21,7 @@ __all__ = [
     "FEWEST_INCIDENTS",
     "SHARES_PCT",
     "Estimate",
+    "Frequencies",
     "Lasting",
     "adjusted_gini",
     "by_chance",
@@ -61,20 +63,57 @@ def _whole(counts: ArrayLike) -> Counts:
     return given.astype(np.int64)
 
 
-def _frequencies(counts: ArrayLike) -> tuple[Counts, Counts]:
-    """Return the distinct counts, greatest first, and how many units have each: all figures follow from these."""
-    given = _whole(counts)
-    if given.max() < 4 * given.size:  # counting beats sorting, unless it would need a long table
-        units = np.bincount(given)
-        values = np.flatnonzero(units)
-        units = units[values]
-    else:
-        values, units = np.unique(given, return_counts=True)
-    return values[::-1].astype(np.int64), units[::-1].astype(np.int64)
+@dataclass(frozen=True, slots=True)
+class Frequencies:
+    """How many units have each count: all that shares of units, the Lorenz curve and Gini coefficients depend on.
+
+    Attributes
+    ----------
+    values
+        Distinct counts, greatest first, shape (k,).
+    units
+        Units that have each of them, shape (k,).
+    """
+
+    values: Counts
+    units: Counts
+
+    @classmethod
+    def of(cls, counts: Counts, *, empty: int = 0) -> "Frequencies":
+        """Sort units by their counts.
+
+        Parameters
+        ----------
+        counts
+            Whole numbers of 0 or more, shape (n,).
+        empty
+            Further units without any incident.
+
+        Examples
+        --------
+        >>> Frequencies.of(np.array([3, 1, 1]), empty=5)
+        Frequencies(values=array([3, 1, 0]), units=array([1, 2, 5]))
+        """
+        if counts.max(initial=0) < 4 * counts.size:  # counting beats sorting, unless it would need a long table
+            units = np.bincount(counts)
+            values = np.flatnonzero(units)
+            units = units[values]
+        else:
+            values, units = np.unique(counts, return_counts=True)
+        if empty and values.size and not values[0]:
+            units[0] += empty
+        elif empty:
+            values, units = np.concatenate(([0], values)), np.concatenate(([empty], units))
+        return cls(values[::-1].astype(np.int64), units[::-1].astype(np.int64))
 
 
-def _units_holding(values: Counts, units: Counts, share_pct: float) -> tuple[int, int]:
+def _frequencies(counts: ArrayLike | Frequencies) -> Frequencies:
+    return counts if isinstance(counts, Frequencies) else Frequencies.of(_whole(counts))
+
+
+def _units_holding(of: Frequencies, share_pct: float) -> tuple[int, int]:
     """Return the fewest units that hold a share of the incidents, and the count of the last of them."""
+    values, units = of.values, of.units
     reached = np.cumsum(values * units)
     # Compared in hundredths of incidents: no rounding decides whether a share is reached.
     block = int(np.searchsorted(reached * 100, share_pct * int(reached[-1]), side="left"))
@@ -84,13 +123,13 @@ def _units_holding(values: Counts, units: Counts, share_pct: float) -> tuple[int
     return int(units[:block].sum()) + within, value
 
 
-def units_holding_pct(counts: ArrayLike, share_pct: float) -> float:
+def units_holding_pct(counts: ArrayLike | Frequencies, share_pct: float) -> float:
     """Return the smallest share of units that holds at least a share of the incidents, both in per cent.
 
     Parameters
     ----------
     counts
-        Incidents of every unit, those without any among them, shape (n,).
+        Incidents of every unit, those without any among them, shape (n,), or their frequencies.
     share_pct
         Share of incidents, above 0 and up to 100.
 
@@ -113,11 +152,11 @@ def units_holding_pct(counts: ArrayLike, share_pct: float) -> float:
     """
     if not 0 < share_pct <= 100:
         raise InputError(f"a share of {share_pct} % is none: give more than 0 and at most 100")
-    values, units = _frequencies(counts)
-    return 100 * _units_holding(values, units, share_pct)[0] / int(units.sum()) if values[0] else float("nan")
+    of = _frequencies(counts)
+    return 100 * _units_holding(of, share_pct)[0] / int(of.units.sum()) if of.values[0] else float("nan")
 
 
-def lorenz(counts: ArrayLike) -> NDArray[np.float64]:
+def lorenz(counts: ArrayLike | Frequencies) -> NDArray[np.float64]:
     """Return the Lorenz curve with the units that have most incidents first, in per cent of units and of incidents.
 
     Returns
@@ -130,13 +169,14 @@ def lorenz(counts: ArrayLike) -> NDArray[np.float64]:
     >>> lorenz([4, 2, 2, 0]).tolist()
     [[0.0, 0.0], [25.0, 50.0], [75.0, 100.0], [100.0, 100.0]]
     """
-    values, units = _frequencies(counts)
+    of = _frequencies(counts)
+    values, units = of.values, of.units
     reached = np.cumsum(values * units)
     places = np.column_stack([100 * np.cumsum(units) / units.sum(), 100 * reached / max(int(reached[-1]), 1)])
     return np.vstack([[0.0, 0.0], places])
 
 
-def gini(counts: ArrayLike) -> float:
+def gini(counts: ArrayLike | Frequencies) -> float:
     """Return the Gini coefficient of counts over units: 0 if all have the same, towards 1 if one has everything.
 
     It is twice the sum of ranks times shares, over n, less (n + 1) / n.
@@ -146,7 +186,8 @@ def gini(counts: ArrayLike) -> float:
     >>> round(gini([10, 8, 2, 0, 0, 0, 0, 0, 0, 0]), 4)
     0.78
     """
-    values, units = _frequencies(counts)
+    of = _frequencies(counts)
+    values, units = of.values, of.units
     total, n = int((values * units).sum()), int(units.sum())
     if not total:
         return float("nan")
@@ -157,7 +198,7 @@ def gini(counts: ArrayLike) -> float:
     return doubled / (n * total) - (n + 1) / n
 
 
-def adjusted_gini(counts: ArrayLike) -> float:
+def adjusted_gini(counts: ArrayLike | Frequencies) -> float:
     """Return the Gini coefficient against the most even spread that is possible (Bernasco and Steenbeek 2017).
 
     With c incidents on n units, c under n, the most even spread has one incident on each of c units, and an ordinary
@@ -172,9 +213,9 @@ def adjusted_gini(counts: ArrayLike) -> float:
     >>> round(adjusted_gini([5, 2, 1, 0, 0, 0, 0, 0, 0, 0]), 4), adjusted_gini([1, 1, 0, 0])
     (0.75, 0.0)
     """
-    given = _whole(counts)
-    total = int(given.sum())
-    return max(given.size / total, 1.0) * (gini(given) - 1) + 1 if total else float("nan")
+    of = _frequencies(counts)
+    total, n = int((of.values * of.units).sum()), int(of.units.sum())
+    return max(n / total, 1.0) * (gini(of) - 1) + 1 if total else float("nan")
 
 
 # Intervals, and what chance alone does
@@ -189,7 +230,7 @@ samples differ from the data in kind: the one is sparser, the other repeats inci
 
 def with_intervals(
     counts: ArrayLike,
-    figures: Callable[[Counts], Sequence[float]],
+    figures: Callable[[Frequencies], Sequence[float]],
     *,
     samples: int,
     seed: int,
@@ -205,7 +246,7 @@ def with_intervals(
     counts
         Incidents of every unit, shape (n,).
     figures
-        What is computed of counts.
+        What is computed of the frequencies of counts.
     samples
         Samples drawn.
     seed
@@ -223,35 +264,34 @@ def with_intervals(
     Shao and Wu (1989), A general theory for jackknife variance estimation, Annals of Statistics 17, 1176-1197.
     """
     given = _whole(counts)
-    thinned, widening = _thinning(given)
+    values, occupied = figures(Frequencies.of(given)), given[given > 0]
+    thinned, widening = _thinning(occupied)
     if not widening:
-        return [Estimate(float(value)) for value in figures(given)]
-    rng = np.random.default_rng(seed)
-    drawn = np.array([figures(thinned(rng)) for _ in range(samples)], dtype=np.float64)
+        return [Estimate(float(value)) for value in values]
+    rng, empty = np.random.default_rng(seed), given.size - occupied.size
+    drawn = np.array([figures(Frequencies.of(thinned(rng), empty=empty)) for _ in range(samples)], dtype=np.float64)
     reach = NormalDist().inv_cdf(0.5 + confidence / 2) * widening * drawn.std(axis=0, ddof=1)
     # Every figure here is a share: an interval ends at 0.
     return [
         Estimate(float(value), max(0.0, float(value - r)), float(value + r))
-        for value, r in zip(figures(given), reach, strict=True)
+        for value, r in zip(values, reach, strict=True)
     ]
 
 
 def _thinning(counts: Counts) -> tuple[Callable[[np.random.Generator], Counts], float]:
     """Return what leaves a tenth of the incidents out, and the factor from such samples to the standard error."""
-    held = counts > 0
-    some, total = counts[held], int(counts.sum())
+    total = int(counts.sum())
     kept = total - round(total * LEFT_OUT)
 
     def thinned(rng: np.random.Generator) -> Counts:
-        out = np.zeros(counts.size, dtype=np.int64)
-        out[held] = rng.multivariate_hypergeometric(some, kept, method="marginals")
-        return out
+        # By count: incidents are drawn one by one, which is faster than unit by unit where units hold few.
+        return rng.multivariate_hypergeometric(counts, kept, method="count")
 
     return thinned, (kept / (total - kept)) ** 0.5 if total > kept else 0.0
 
 
 def by_chance(
-    sizes: ArrayLike, incidents: int, figures: Callable[[Counts], Sequence[float]], *, draws: int, seed: int
+    sizes: ArrayLike, incidents: int, figures: Callable[[Frequencies], Sequence[float]], *, draws: int, seed: int
 ) -> list[float]:
     """Return the mean of figures if the incidents were scattered at random, each unit by its size.
 
@@ -262,16 +302,24 @@ def by_chance(
     incidents
         How many are scattered.
     figures
-        What is computed of counts.
+        What is computed of the frequencies of counts.
     draws
         Scatterings.
     seed
         Seed of the draws.
     """
-    size = np.asarray(sizes, dtype=np.float64)
     rng = np.random.default_rng(seed)
-    share = size / size.sum()
-    drawn = [figures(rng.multinomial(incidents, share).astype(np.int64)) for _ in range(draws)]
+    # Units side by side on a line, each as long as its size: an incident falls on the unit that holds its position.
+    ends = np.cumsum(np.asarray(sizes, dtype=np.float64))
+
+    def scattered() -> Frequencies:
+        # Sums of exponential steps are random positions in rising order, so the incidents of a unit follow each other.
+        steps = np.cumsum(rng.standard_exponential(incidents + 1))
+        unit = np.searchsorted(ends[:-1], steps[:-1] * (ends[-1] / steps[-1]), side="right")
+        first = np.flatnonzero(np.diff(unit, prepend=-1))
+        return Frequencies.of(np.diff(first, append=incidents), empty=ends.size - first.size)
+
+    drawn = [figures(scattered()) for _ in range(draws)]
     return [float(v) for v in np.mean(np.array(drawn, dtype=np.float64), axis=0)]
 
 
@@ -288,8 +336,8 @@ def top_units(counts: ArrayLike, share_pct: float) -> NDArray[np.bool_] | None:
         Shape (n,); None if the last of them has a single incident, so that which units are at the top is chance.
     """
     given = _whole(counts)
-    values, units = _frequencies(given)
-    last = _units_holding(values, units, share_pct)[1] if values[0] else 0
+    of = Frequencies.of(given)
+    last = _units_holding(of, share_pct)[1] if of.values[0] else 0
     return given >= last if last >= FEWEST_AT_TOP else None
 
 
@@ -340,7 +388,7 @@ def lasting(
     later: ArrayLike,
     *,
     sizes: ArrayLike,
-    top: Callable[[Counts], NDArray[np.bool_] | None],
+    top: Callable[[Counts, NDArray[np.float64]], NDArray[np.bool_] | None],
     draws: int,
     seed: int,
     confidence: float = 0.95,
@@ -358,7 +406,8 @@ def lasting(
     sizes
         Area or length of every unit, shape (n,).
     top
-        Which units are at the top, from their counts.
+        Which units are at the top, from the counts and sizes of those that have incidents in either period: one without
+        any is never at the top.
     draws
         Random draws for the intervals, and for what chance alone does.
     seed
@@ -374,12 +423,14 @@ def lasting(
     then, now, size = _whole(earlier), _whole(later), np.asarray(sizes, dtype=np.float64)
     if not then.shape == now.shape == size.shape:
         raise InputError(f"there are {then.size}, {now.size} and {size.size} counts and sizes of the same units")
-    first, second = top(then), top(now)
+    whole_size, some = float(size.sum()), then + now > 0
+    then, now, size = then[some], now[some], size[some]
+    first, second = top(then, size), top(now, size)
     if first is None or second is None or not first.any() or not second.any():
         return None
 
     def both(a: Counts, b: Counts) -> tuple[float, float]:
-        one, other = top(a), top(b)
+        one, other = top(a, size), top(b, size)
         if one is None or other is None or not one.any() or not a[one].sum():
             return float("nan"), float("nan")
         return jaccard(one, other), (b[one].sum() / b.sum()) / (a[one].sum() / a.sum())
@@ -394,9 +445,9 @@ def lasting(
     for k in range(draws):
         again[k] = both(fewer_then(rng), fewer_now(rng))
         # Without replacement: the totals of both periods and of every unit stay what they are.
-        divided = rng.multivariate_hypergeometric(every, total_then, method="marginals")
+        divided = rng.multivariate_hypergeometric(every, total_then, method="count")
         same[k] = both(divided, every - divided)
-    share = float(size[first].sum() / size.sum())
+    share = float(size[first].sum() / whole_size)
     held_then, held_now = float(then[first].sum() / total_then), float(now[first].sum() / total_now)
     reach = NormalDist().inv_cdf(0.5 + confidence / 2) * widening
     spread = (np.nanstd(again, axis=0, ddof=1) * reach).tolist()

@@ -36,8 +36,8 @@ def test_robberies_in_london(real_data: Path, conformance) -> None:
         data["crime_count_t1"],
         data["crime_count_t2"],
         sizes=size,
-        top=lambda counts: (counts / counts.sum()) / (size / size.sum()) >= 10,
-        draws=19,
+        top=lambda counts, sizes: (counts / counts.sum()) / (sizes / size.sum()) >= 10,
+        draws=199,
         seed=1,
     )
     assert found is not None

@@ -2,17 +2,22 @@
 
 import math
 from collections.abc import Iterator
-from itertools import combinations_with_replacement
+from itertools import combinations_with_replacement, product
+from statistics import NormalDist
 
 import numpy as np
 import pytest
+from scipy.stats import binom, hypergeom
 
 from pipeline.errors import InputError
 from pipeline.statistics.concentration import (
+    LEFT_OUT,
+    Frequencies,
     adjusted_gini,
     by_chance,
     gini,
     jaccard,
+    lasting,
     lorenz,
     top_units,
     units_holding_pct,
@@ -95,6 +100,54 @@ def test_ties_at_the_limit_are_all_at_the_top_and_single_incidents_never() -> No
     assert top_units([6, 3, 3, 3, 1], 30).tolist() == [True, False, False, False, False]
     assert top_units([1] * 20, 25) is None
     assert jaccard([True, True, False], [False, True, True]) == pytest.approx(1 / 3)
+
+
+def test_units_that_are_empty_count_without_being_listed() -> None:
+    counts = np.random.default_rng(3).negative_binomial(0.4, 0.1, 400)
+    occupied = Frequencies.of(counts[counts > 0], empty=int((counts == 0).sum()))
+    for figure in (gini, adjusted_gini, lambda of: units_holding_pct(of, 50), lambda of: lorenz(of).tolist()):
+        assert figure(occupied) == figure(counts)
+    assert Frequencies.of(np.array([0, 2]), empty=3).units.tolist() == [1, 4]
+
+
+def test_chance_leaves_as_many_units_with_each_count_as_the_binomial_distribution_expects() -> None:
+    sizes = np.concatenate([np.ones(900), np.random.default_rng(2).lognormal(0, 1, 600)])
+    incidents, draws, ks = 1000, 400, np.arange(6)
+
+    def units_with_each(of: Frequencies) -> list[int]:
+        return [int(of.units[of.values == k].sum()) for k in ks]
+
+    found = by_chance(sizes, incidents, units_with_each, draws=draws, seed=4)
+    expected = binom.pmf(ks[:, None], incidents, sizes / sizes.sum()).sum(axis=1)
+    # Units compete for the same incidents, so the number with a count varies less than a Poisson number would.
+    assert (np.abs(found - expected) < 4 * (expected / draws) ** 0.5).all()
+
+
+def test_the_interval_of_the_greatest_count_is_that_of_the_hypergeometric_distribution() -> None:
+    counts = [400, *[1] * 1200, *[0] * 50]
+    (found,) = with_intervals(counts, lambda of: [float(of.values[0])], samples=3000, seed=6)
+    kept = 1600 - round(1600 * LEFT_OUT)
+    sd = hypergeom(1600, 400, kept).std() * (kept / (1600 - kept)) ** 0.5
+    assert found.value == 400
+    assert found.high - 400 == pytest.approx(NormalDist().inv_cdf(0.975) * sd, rel=0.06)
+
+
+def test_overlap_by_chance_is_that_of_all_ways_to_divide_the_incidents() -> None:
+    then, now = [4, 1, 2, 0, 0], [1, 4, 1, 2, 0]
+    every = np.add(then, now)
+    weighed = []
+    for first in product(*(range(n + 1) for n in every)):
+        if sum(first) == sum(then):
+            ways = math.prod(math.comb(int(n), k) for n, k in zip(every, first, strict=True))
+            one, other = np.array(first) >= 3, every - first >= 3
+            # Where either period has no unit at the top there is nothing to compare.
+            if one.any() and other.any():
+                weighed.append((ways, jaccard(one, other)))
+    ways, overlaps = np.transpose(weighed)
+    found = lasting(then, now, sizes=np.ones(5), top=lambda counts, _: counts >= 3, draws=4000, seed=2)
+    assert found is not None
+    assert found.overlap.chance == pytest.approx(np.average(overlaps, weights=ways), abs=0.02)
+    assert found.pai_then == pytest.approx((4 / 7) / (1 / 5))  # the unit without incidents counts in the area
 
 
 @pytest.mark.slow
