@@ -70,18 +70,19 @@ def _write(page: Any, sheet: Sheet, styles: dict[str, Any], *, table: str) -> No
     page.set_row(top, max(_height(column.title, column.width - 2) for column in sheet.columns))
     page.freeze_panes(top + 1, 1)
     page.repeat_rows(top)
+    heights: dict[int, float] = {}
     for place, column in enumerate(sheet.columns):
         page.set_column(place, place, column.width)
-        style = styles[column.kind]
+        style, width = styles[column.kind], column.width
         for row, values in enumerate(sheet.rows, start=top + 1):
             value = values[place]
             if isinstance(value, str):
                 page.write_string(row, place, value, styles["symbol"] if column.is_symbol(value) else style)
+                if len(value) > width:  # most texts fit on one line, which is the height of a row as it comes
+                    heights[row] = max(heights.get(row, 0), _height(value, width))
             else:
                 page.write_number(row, place, value, style)
-    for row, values in enumerate(sheet.rows, start=top + 1):
-        cells = zip(values, sheet.columns, strict=True)
-        height = max(_height(value, column.width) for value, column in cells if isinstance(value, str))
+    for row, height in heights.items():
         if height > _LINE_HEIGHT:
             page.set_row(row, height)
 
