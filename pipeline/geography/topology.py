@@ -127,21 +127,40 @@ def water_gaps(outline: Any, *, closing_m: float = 900.0, smallest_km2: float = 
     return shapely.MultiPolygon(keep).simplify(15.0) if keep else shapely.MultiPolygon()
 
 
-def quantised_rings(shape: Any) -> tuple[Ring, ...]:
-    """Return the rings of a polygon in longitude and latitude, on the grid of 1e-5 degree.
+def quantised_rings(shapes: NDArray[Any]) -> list[tuple[Ring, ...]]:
+    """Return the rings of polygons in longitude and latitude, on the grid of 1e-5 degree.
 
     Rings that collapse to fewer than three points are dropped.
+
+    Parameters
+    ----------
+    shapes
+        Polygons or multipolygons in degrees, shape (n,).
+
+    Returns
+    -------
+    rings
+        Of each shape: the outer ring of a part, then its holes.
     """
-    rings: list[Ring] = []
-    for part in shapely.get_parts(shapely.orient_polygons(shape)):
-        for line in (part.exterior, *part.interiors):
-            grid = np.rint(shapely.get_coordinates(line)[:-1] * UNITS_PER_DEGREE).astype(np.int64)
-            # Rounding makes neighbours equal: each point once.
-            keep = np.any(grid != np.roll(grid, 1, axis=0), axis=1)
-            points = tuple((int(x), int(y)) for x, y in grid[keep])
-            if len(set(points)) >= 3:
-                rings.append(points)
-    return tuple(rings)
+    # The coordinates of all shapes at once: a page has thousands of rings, most of them short.
+    parts, shape = shapely.get_parts(shapely.orient_polygons(shapes), return_index=True)
+    lines, part = shapely.get_rings(parts, return_index=True)
+    places, ring = shapely.get_coordinates(lines, return_index=True)
+    grid = np.rint(places * UNITS_PER_DEGREE).astype(np.int64)
+    # Rounding makes neighbours equal: each point once. The last point repeats the first, and stands for it here.
+    kept = np.any(np.diff(grid, axis=0, prepend=grid[:1]) != 0, axis=1)
+    first = np.flatnonzero(np.diff(ring, prepend=-1))
+    last = np.r_[first[1:], len(ring)] - 1 if len(first) else first
+    kept[first], kept[last] = kept[last], False
+    points = list(map(tuple, grid[kept].tolist()))
+    found: list[list[Ring]] = [[] for _ in shapes]
+    lengths, owners = np.bincount(ring[kept], minlength=len(lines)), shape[part]
+    at = 0
+    for length, owner in zip(lengths.tolist(), owners.tolist(), strict=True):
+        chain, at = tuple(points[at : at + length]), at + length
+        if len(set(chain)) >= 3:
+            found[owner].append(chain)
+    return [tuple(rings) for rings in found]
 
 
 def quantised_lines(shape: Any) -> tuple[Ring, ...]:
@@ -259,8 +278,10 @@ def delta_code(chain: Sequence[Point]) -> list[int]:
     >>> delta_code([(10, 20), (13, 18), (13, 25)])
     [10, 20, 3, -2, 0, 7]
     """
-    steps = np.diff(np.asarray(chain, dtype=np.int64), axis=0, prepend=np.zeros((1, 2), dtype=np.int64))
-    return [int(v) for v in steps.ravel()]
+    code = list(chain[0])
+    for (x, y), (right, up) in itertools.pairwise(chain):
+        code += (right - x, up - y)
+    return code
 
 
 def decode_arc(code: Sequence[int]) -> Ring:

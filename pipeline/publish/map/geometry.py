@@ -73,8 +73,8 @@ def _lonlat(shapes: NDArray[Any], crs: str) -> NDArray[Any]:
     return np.asarray(gpd.GeoSeries(list(shapes), crs=crs).to_crs("EPSG:4326").to_numpy())
 
 
-def _rings(shapes: NDArray[Any], crs: str) -> list[tuple[simplify.Ring, ...]]:
-    return [simplify.quantised_rings(shape) for shape in _lonlat(shapes, crs)] if len(shapes) else []
+def _rings(shapes: NDArray[Any], crs: str) -> Shapes:
+    return simplify.quantised_rings(_lonlat(shapes, crs)) if len(shapes) else []
 
 
 def _polygonal(shape: Any) -> Any:

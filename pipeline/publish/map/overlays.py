@@ -11,6 +11,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
+from numpy.typing import NDArray
 
 from pipeline.detect.concentration import TOP_PCT
 from pipeline.detect.emerging import Pattern
@@ -67,16 +68,18 @@ def _features(
         {
             "category": str(values["category"]),
             "shade": shade(values),
-            "rings": [topology.delta_code(ring) for ring in _rings(shape)],
+            "rings": [topology.delta_code(ring) for ring in rings],
             "row": row(values),
         }
-        for values, shape in zip(kept.drop(columns="geometry").to_dict("records"), shapes, strict=True)
+        for values, rings in zip(kept.drop(columns="geometry").to_dict("records"), _rings(shapes), strict=True)
     ]
 
 
-def _rings(shape: Any) -> tuple[topology.Ring, ...]:
-    is_line = shapely.get_dimensions(shape) == 1
-    return topology.quantised_lines(shape) if is_line else topology.quantised_rings(shape)
+def _rings(shapes: NDArray[Any]) -> list[tuple[topology.Ring, ...]]:
+    """Return the rings of polygons, and lines as they are."""
+    are_lines = (shapely.get_dimensions(shapes) == 1).tolist()
+    both = zip(shapes, topology.quantised_rings(shapes), are_lines, strict=True)
+    return [topology.quantised_lines(shape) if is_line else rings for shape, rings, is_line in both]
 
 
 CONFIDENCE_PCT = {1: 90, 2: 95, 3: 99}
