@@ -3,9 +3,10 @@
 Areas, bands and outlines of hotspots share their arcs. Context is water, green, roads, rail, stations and places.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import geopandas as gpd
 import numpy as np
@@ -123,19 +124,21 @@ def _label_points(shapes: NDArray[Any], crs: str) -> list[list[int]]:
     return [[int(x), int(y), int(r)] for (x, y), r in zip(points, radii, strict=True)]
 
 
+class _Areas(NamedTuple):
+    """Areas as they are drawn: simplified shapes in metres, rings and label points by level, outer edge, water."""
+
+    simplified: dict[str, NDArray[Any]]
+    rings: dict[str, Shapes]
+    labels: dict[str, list[list[int]]]
+    edge: Shape
+    water: Shapes
+
+
 @lru_cache(maxsize=1)  # the profiles of a run draw the same areas
 def _drawn(
-    areas: tuple[tuple[str, str, str, bytes], ...],
-    groups: tuple[tuple[str, tuple[str, ...]], ...],
-    tolerance_m: float,
-    crs: str,
-    *,
-    gaps_are_water: bool,
-) -> tuple[list[str], dict[str, Shapes], dict[str, list[list[int]]], Shape, Shapes]:
-    """Simplify areas (level, code, area one level up, WKB): levels, rings and label points of each, outer edge, water.
-
-    Groups of wards (code, codes of the wards) are drawn from their wards.
-    """
+    areas: tuple[tuple[str, str, str, bytes], ...], tolerance_m: float, crs: str, *, gaps_are_water: bool
+) -> _Areas:
+    """Simplify areas: level, code, code of the area one level up, WKB."""
     every = gpd.GeoDataFrame(
         {"level": [a[0] for a in areas], "area_code": [a[1] for a in areas], "parent_code": [a[2] for a in areas]},
         geometry=shapely.from_wkb([a[3] for a in areas]),
@@ -165,16 +168,22 @@ def _drawn(
         labels[level] = _label_points(metric[level], crs)
     # The outer edge is that of the areas in which incidents are placed: those above may reach beyond the data.
     top = Level.BOROUGH.value if Level.BOROUGH in present else present[-1]
-    if groups:
-        codes = every.loc[every["level"] == Level.WARD, "area_code"].tolist()
-        members = [[codes.index(ward) for ward in wards] for _, wards in groups]
-        rings[Level.WARD_GROUP] = [simplify.dissolve_rings([rings["ward"][i] for i in inside]) for inside in members]
-        united = np.array([shapely.union_all(metric["ward"][inside]) for inside in members], dtype=object)
-        labels[Level.WARD_GROUP] = _label_points(united, crs)
-        present = [*present, Level.WARD_GROUP]
     water = simplify.water_gaps(shapely.union_all(metric[top])) if gaps_are_water else shapely.MultiPolygon()
     water_rings: Shapes = _rings(np.array([water], dtype=object), crs) if not water.is_empty else [()]
-    return present, rings, labels, simplify.dissolve_rings(rings[top]), water_rings
+    return _Areas(metric, rings, labels, simplify.dissolve_rings(rings[top]), water_rings)
+
+
+def _with_groups(drawn: _Areas, groups: Mapping[str, Sequence[str]], wards: Sequence[str], crs: str) -> _Areas:
+    """Add groups of wards, drawn from their wards: codes of the wards of each, and of all wards in their order."""
+    place = {code: number for number, code in enumerate(wards)}
+    members = [[place[ward] for ward in groups[code]] for code in sorted(groups)]  # in the order in `released.areas`
+    rings = [simplify.dissolve_rings([drawn.rings[Level.WARD][i] for i in inside]) for inside in members]
+    united = [shapely.union_all(drawn.simplified[Level.WARD][inside]) for inside in members]
+    labels = _label_points(np.array(united, dtype=object), crs)
+    # The areas that profiles share stay as they are.
+    return drawn._replace(
+        rings={**drawn.rings, Level.WARD_GROUP: rings}, labels={**drawn.labels, Level.WARD_GROUP: labels}
+    )
 
 
 def containing_areas(released: Released) -> dict[str, str]:
@@ -198,20 +207,23 @@ def make_outlines(released: Released) -> Outlines:
     above = containing_areas(released)
     parents = [above.get(one, "") for one in code]
     keys = tuple(zip(level, code, parents, shapely.to_wkb(named.geometry.to_numpy()).tolist(), strict=True))
-    groups = tuple(sorted(info.ward_groups.items()))  # in the order of the groups in `areas`
-    present, rings, labels, edge, water = _drawn(keys, groups, tolerance_m, crs, gaps_are_water=info.gaps_are_water)
+    drawn = _drawn(keys, tolerance_m, crs, gaps_are_water=info.gaps_are_water)
+    if info.ward_groups:
+        wards = [c for one, c in zip(level, code, strict=True) if one == Level.WARD]
+        drawn = _with_groups(drawn, info.ward_groups, wards, crs)
+    present = list(drawn.rings)
     spots = [*released.hotspots.geometry, *released.hotspots_by_category.geometry, *released.cores.geometry]
     hot_rings = _rings(np.array([_polygonal(g) for g in spots], dtype=object), crs)
     # Bands are simplified less: a band is as narrow as the surface is steep.
     finest = min(tolerance_m, 25.0)
     bands = [*_bands(released.density, finest), *_bands(released.density_by_category, finest)]
     band_rings = _rings(np.array(bands, dtype=object), crs)
-    made = simplify.topology([*(rings[level] for level in present), [edge], water, hot_rings, band_rings])
+    made = simplify.topology([*drawn.rings.values(), [drawn.edge], drawn.water, hot_rings, band_rings])
     layers = [[[list(ring) for ring in shape] for shape in layer] for layer in made.shapes]
     return Outlines(
         arcs=[simplify.delta_code(arc) for arc in made.arcs],
         areas=dict(zip(present, layers, strict=False)),
-        labels={level: list(label_points) for level, label_points in labels.items()},
+        labels={level: list(label_points) for level, label_points in drawn.labels.items()},
         region=layers[len(present)][0],
         water=layers[len(present) + 1][0],
         hotspots=layers[len(present) + 2],
