@@ -34,6 +34,7 @@ _PAUSE_S = 0.02  # fifty looks a second cost less than 1 % of a core, and a step
 _CALLERS = (
     "stages/",
     "commands/",
+    "__main__.py",
     "cli.py",
     "api.py",
     "release/gate.py",

@@ -110,9 +110,10 @@ def test_units_that_are_empty_count_without_being_listed() -> None:
     assert Frequencies.of(np.array([0, 2]), empty=3).units.tolist() == [1, 4]
 
 
-def test_chance_leaves_as_many_units_with_each_count_as_the_binomial_distribution_expects() -> None:
+@pytest.mark.parametrize("incidents", [1000, 4000])  # fewer and more than units: each has a way of drawing
+def test_chance_leaves_as_many_units_with_each_count_as_the_binomial_distribution_expects(incidents: int) -> None:
     sizes = np.concatenate([np.ones(900), np.random.default_rng(2).lognormal(0, 1, 600)])
-    incidents, draws, ks = 1000, 400, np.arange(6)
+    draws, ks = 400, np.arange(6)
 
     def units_with_each(of: Frequencies) -> list[int]:
         return [int(of.units[of.values == k].sum()) for k in ks]
@@ -123,8 +124,9 @@ def test_chance_leaves_as_many_units_with_each_count_as_the_binomial_distributio
     assert (np.abs(found - expected) < 4 * (expected / draws) ** 0.5).all()
 
 
-def test_the_interval_of_the_greatest_count_is_that_of_the_hypergeometric_distribution() -> None:
-    counts = [400, *[1] * 1200, *[0] * 50]
+@pytest.mark.parametrize("others", [[1] * 1200, [40] * 30])  # drawn incident by incident, and unit by unit
+def test_the_interval_of_the_greatest_count_is_that_of_the_hypergeometric_distribution(others: list[int]) -> None:
+    counts = [400, *others, *[0] * 50]
     (found,) = with_intervals(counts, lambda of: [float(of.values[0])], samples=3000, seed=6)
     kept = 1600 - round(1600 * LEFT_OUT)
     sd = hypergeom(1600, 400, kept).std() * (kept / (1600 - kept)) ** 0.5
