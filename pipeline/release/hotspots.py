@@ -439,14 +439,18 @@ def _taken(left: NDArray[np.int64], held: NDArray[np.int64], need: int) -> NDArr
     """
     if not len(left) or (left < held).any() or left.sum() < need:
         return None
+    spare, more = left - held, need - int(held.sum())
+    if more <= 0:
+        return held.copy()
+    # The areas with most left are lowered to one common level, or to levels that differ by 1: the first to the lower.
+    fullest = np.sort(spare)[::-1]
+    room = np.cumsum(fullest) - np.arange(1, len(left) + 1) * np.append(fullest[1:], 0)  # down to the next one's level
+    lowered = 1 + int(np.searchsorted(room, more))
+    level, higher = divmod(int(fullest[:lowered].sum()) - more, lowered)
+    chosen = np.flatnonzero(spare >= fullest[lowered - 1])
     taken = held.copy()
-    while taken.sum() < need:
-        spare = left - taken
-        fullest = int(np.argmax(spare))
-        # Take from the area with most left until it is level with the next one, but at least 1.
-        others = np.delete(spare, fullest)
-        amount = max(int(spare[fullest] - (others.max() if others.size else 0)), 1)
-        taken[fullest] += min(amount, need - int(taken.sum()), int(spare[fullest]))
+    taken[chosen] += spare[chosen] - level
+    taken[chosen[lowered - higher :]] -= 1
     return taken
 
 

@@ -383,3 +383,17 @@ def test_a_hotspot_is_named_by_what_stands_in_its_outline_but_never_by_an_instit
     at_it = np.array([shapely.Point(510, 560)], dtype=object)
     assert named(Premises(landmarks=landmarks, institutions=at_it)) == "Ward 0"
     assert named(Premises()) == "Ward 0"
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_what_an_outline_takes_is_taken_where_most_is_left(seed: int) -> None:
+    """Against taking incidents one at a time, each from the first of the areas with most left."""
+    rng = np.random.default_rng(seed)
+    for areas in (1, 2, 3, 6):
+        left, held = rng.integers(3, rng.choice([6, 40, 200]), areas), rng.integers(0, 4, areas)
+        for need in (0, int(held.sum()), *rng.integers(held.sum(), left.sum() + 1, 5).tolist(), int(left.sum())):
+            expected = held.copy()
+            for _ in range(need - int(held.sum())):
+                expected[np.argmax(left - expected)] += 1
+            assert _taken(left, held, need).tolist() == expected.tolist()
+        assert _taken(left, held, int(left.sum()) + 1) is None
