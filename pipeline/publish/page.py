@@ -46,6 +46,7 @@ __all__ = [
 ]
 
 FONT = '-apple-system,BlinkMacSystemFont,"Segoe UI",Roboto,"Helvetica Neue",Arial,"Liberation Sans",sans-serif'
+_OPENER = re.compile(r"\{(?=[{%#])")
 
 
 def protection_of(released: "Released") -> str:
@@ -84,7 +85,7 @@ def attribute(value: object) -> str:
 
 def _inert(markup: str) -> str:
     """Break up every template opener, so that no template engine finds anything to run."""
-    return re.sub(r"\{(?=[{%#])", "&#123;", markup)
+    return _OPENER.sub("&#123;", markup)
 
 
 def data_block(data: object) -> str:

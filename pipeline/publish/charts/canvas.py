@@ -18,6 +18,9 @@ __all__ = ["Canvas", "Plot", "escape"]
 Box = tuple[float, float, float, float]
 """Left, bottom, right, top."""
 
+_OPENER = re.compile(r"\{(?=[{%#])")
+"""What a template engine would run."""
+
 
 def escape(text: object) -> str:
     """Escape for text and double-quoted attributes; template openers are broken up.
@@ -25,7 +28,7 @@ def escape(text: object) -> str:
     >>> escape('<b> "x" & {{ y }}')
     '&lt;b&gt; &quot;x&quot; &amp; &#123;{ y }}'
     """
-    return re.sub(r"\{(?=[{%#])", "&#123;", html.escape(str(text), quote=True).replace("&#x27;", "'"))
+    return _OPENER.sub("&#123;", html.escape(str(text), quote=True).replace("&#x27;", "'"))
 
 
 @cache
@@ -34,6 +37,12 @@ def _tenths(value: int) -> str:
     whole, rest = divmod(abs(value), 10)
     digits = (str(whole) if whole or not rest else "") + (f".{rest}" if rest else "")
     return f"-{digits}" if value < 0 else digits
+
+
+@cache
+def _further(value: int) -> str:
+    """Write a number of tenths after another one: a minus sign parts the two, else a space does."""
+    return _tenths(value) if value < 0 else f" {_tenths(value)}"
 
 
 def short(value: float) -> str:
@@ -64,8 +73,7 @@ def path_data(points: npt.NDArray[np.float64], *, closed: bool) -> str:
         at = at[:-1]
     steps = np.diff(at, axis=0)
     steps = steps[steps.any(axis=1)]
-    pairs = [f"{_tenths(x)}{'' if y < 0 else ' '}{_tenths(y)}" for x, y in steps.tolist()]
-    joined = "".join(pair if k == 0 or pair[0] == "-" else f" {pair}" for k, pair in enumerate(pairs))
+    joined = "".join(map(_further, steps.ravel().tolist())).removeprefix(" ")
     x, y = at[0].tolist()
     # A line that is shorter than a tenth still shows its round ends.
     return f"M{_tenths(x)} {_tenths(y)}l{joined or '0 0'}{'z' if closed else ''}"

@@ -1,9 +1,11 @@
 """Charts of a hotspot's own page: the streets around its outline, and columns over time."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import shapely
 
 from pipeline.publish import palette
@@ -135,8 +137,9 @@ def _ground(plot: Any, sight: Any, areas: Sequence[Neighbour], boroughs: Sequenc
 
 def _names(canvas: Canvas, frame: _Frame, labels: Labels, streets: Streets, sight: Any) -> None:
     """Mark the stations, and name stations and places where there is room."""
-    shapely.prepare(sight)
-    seen = [one for one in streets.landmarks if shapely.intersects_xy(sight, one.x, one.y)]
+    places = [(one.x, one.y) for one in streets.landmarks]
+    inside = shapely.intersects_xy(sight, np.reshape(places, (-1, 2))).tolist()
+    seen = list(itertools.compress(streets.landmarks, inside))
     for one in seen:
         if one.kind == "station":
             frame.plot.circle(one.x, one.y, 2.4, "station", fill=_C["halo"], stroke=_C["ctx-dot"], width=1.2)
