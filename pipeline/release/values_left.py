@@ -14,12 +14,14 @@ step, one with it at the top. If both exist, every value of the step remains pos
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csc_array, csr_array
 from scipy.sparse.csgraph import connected_components
+
+from pipeline.release.programmes import Programme
 
 __all__ = ["values_left"]
 
@@ -84,7 +86,7 @@ def values_left(
     return left
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Block:
     """Counts that are linked to one another: ``low <= matrix @ rest <= high``, and 0 <= rest <= upper."""
 
@@ -94,14 +96,19 @@ class _Block:
     upper: FloatArray
     step: int
 
+    @cached_property
+    def programme(self) -> Programme:
+        """The rows and bounds, in the solver."""
+        zeros = np.zeros(self.upper.size)
+        return Programme(self.matrix, low=self.low, high=self.high, least=zeros, most=self.upper)
+
     def optimum(self, cost: FloatArray) -> FloatArray | None:
         """Return where the cost is least, or None if the rows contradict one another."""
-        rows, bounds = LinearConstraint(csc_array(self.matrix), self.low, self.high), Bounds(0.0, self.upper)
         # Without presolving these programmes take half the time; what fails is tried again.
         for presolve in (False, True):
-            found = milp(cost, bounds=bounds, constraints=rows, options={"presolve": presolve})
+            found = self.programme.minimise(cost, presolve=presolve)
             if found.x is not None:
-                return np.asarray(found.x, dtype=np.float64)
+                return found.x
         return None
 
     def whole(self, found: FloatArray) -> FloatArray | None:

@@ -152,6 +152,7 @@ _PACKAGES = (
     "duckdb",
     "folium",
     "geopandas",
+    "highspy",
     "numpy",
     "pandas",
     "pyarrow",

@@ -1,0 +1,141 @@
+"""Linear programmes, solved by HiGHS: the one place that knows its interface.
+
+HiGHS is called directly. Through `scipy.optimize.milp` the model of every programme passes through Python lists, which
+takes as long as HiGHS itself, and is handed over again for every cost.
+"""
+
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any
+
+import highspy
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csc_array
+
+__all__ = ["Found", "Outcome", "Programme"]
+
+FloatArray = NDArray[np.float64]
+
+
+class Outcome(Enum):
+    """How a programme ended."""
+
+    SOLVED = auto()
+    INFEASIBLE = auto()
+    LIMIT = auto()
+    """Its branches ran out; there may be a point all the same."""
+    NONE = auto()
+    """Unbounded, or the solver gave up."""
+
+
+_OUTCOMES = {
+    highspy.HighsModelStatus.kOptimal: Outcome.SOLVED,
+    highspy.HighsModelStatus.kInfeasible: Outcome.INFEASIBLE,
+    highspy.HighsModelStatus.kSolutionLimit: Outcome.LIMIT,
+    highspy.HighsModelStatus.kIterationLimit: Outcome.LIMIT,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What solving a programme found.
+
+    Attributes
+    ----------
+    outcome
+        How it ended.
+    x
+        The point of least cost, shape (n,); the best one found if the branches ran out; None if there is none.
+    value
+        Its cost; NaN without a point.
+    """
+
+    outcome: Outcome
+    x: FloatArray | None
+    value: float
+
+
+class _Quiet(highspy.Highs):
+    """HiGHS without callbacks: enabling them prints its name and version among what the program prints."""
+
+    def enableCallbacks(self) -> None:  # noqa: N802 the name in highspy
+        """Do nothing."""
+
+
+class Programme:
+    """Rows ``low <= matrix @ x <= high`` over ``least <= x <= most``, to be solved for one cost after another.
+
+    Parameters
+    ----------
+    matrix
+        Shape (rows, n), any sparse array.
+    low, high
+        Bounds of the rows, shape (rows,).
+    least, most
+        Bounds of each column, shape (n,).
+    integer
+        Whether all columns are whole numbers.
+    """
+
+    def __init__(
+        self,
+        matrix: Any,
+        *,
+        low: FloatArray,
+        high: FloatArray,
+        least: FloatArray,
+        most: FloatArray,
+        integer: bool = False,
+    ) -> None:
+        columns = csc_array(matrix)
+        rows, n = columns.shape
+        model = highspy.HighsLp()
+        model.num_col_, model.num_row_ = n, rows
+        model.col_cost_, model.col_lower_, model.col_upper_ = np.zeros(n), least, most
+        model.row_lower_, model.row_upper_ = low, high
+        model.a_matrix_.format_ = highspy.MatrixFormat.kColwise
+        model.a_matrix_.num_col_, model.a_matrix_.num_row_ = n, rows
+        model.a_matrix_.start_ = columns.indptr.astype(np.int32)
+        model.a_matrix_.index_ = columns.indices.astype(np.int32)
+        model.a_matrix_.value_ = columns.data.astype(np.float64)
+        if integer:
+            model.integrality_ = [highspy.HighsVarType.kInteger] * n
+        # highspy annotates its methods, but not how its class is made.
+        self._solver = _Quiet()  # type: ignore[no-untyped-call]
+        self._at = np.arange(n, dtype=np.int32)
+        self._solver.setOptionValue("output_flag", False)
+        self._solver.passModel(model)
+
+    def minimise(self, cost: FloatArray, *, presolve: bool = True, gap: float = 0.0, nodes: int | None = None) -> Found:
+        """Find where ``cost @ x`` is least.
+
+        Parameters
+        ----------
+        cost
+            Shape (n,).
+        presolve
+            Whether HiGHS simplifies the programme first.
+        gap
+            In whole numbers: how far from the least cost is near enough, as a share of it.
+        nodes
+            In whole numbers: most branches; None for any number.
+        """
+        solver = self._solver
+        solver.setOptionValue("presolve", "on" if presolve else "off")
+        solver.setOptionValue("mip_rel_gap", gap)
+        if nodes is not None:
+            solver.setOptionValue("mip_max_nodes", nodes)
+        # Every programme starts afresh, so that its point does not depend on those before it. It costs nothing: from
+        # the last point the simplex method takes longer.
+        solver.clearSolver()
+        solver.changeColsCost(cost.size, self._at, np.ascontiguousarray(cost, dtype=np.float64))
+        solver.solve()
+        outcome = _OUTCOMES.get(solver.getModelStatus(), Outcome.NONE)
+        info = solver.getInfo()
+        feasible = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
+        if outcome is not Outcome.SOLVED and not (outcome is Outcome.LIMIT and feasible):
+            return Found(outcome, None, np.nan)
+        return Found(
+            outcome, np.array(solver.getSolution().col_value, dtype=np.float64), float(info.objective_function_value)
+        )
