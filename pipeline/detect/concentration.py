@@ -293,7 +293,7 @@ def _cells(data: DetectInput) -> Units:
     grid = Grid.covering(data.study.outline.bounds, cell_m=data.config.detect.concentration.cell_m, margin_m=1.0)
     inside = grid.fraction(data.study.outline).ravel()
     # A place just outside that counts as inside (a snapped point) makes its cell one of the list.
-    every = data.locations[["easting_m", "northing_m"]].to_numpy(dtype=np.float64)
+    every = data.places[["easting_m", "northing_m"]].to_numpy(dtype=np.float64)
     number = grid.cell_of(every)
     kept = inside > 0
     kept[number[number >= 0]] = True
@@ -365,4 +365,5 @@ METHOD = Method(
     scope=Scope.INTERNAL,
     switch="detect.concentration.enabled",
     run=_concentration,
+    also_reads=earlier_years,
 )

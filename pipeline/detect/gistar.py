@@ -648,8 +648,7 @@ def _cells(data: DetectInput) -> Findings:
         grid = Grid.covering(ground.bounds, cell_m=settings.cell_m, margin_m=settings.cell_m)
     else:
         grid = HexGrid.covering(ground.bounds, size_m=settings.cell_m)
-    every = [data.locations] if data.apart is None else [data.locations, data.apart]
-    places = np.concatenate([rows[["easting_m", "northing_m"]].to_numpy(dtype=np.float64) for rows in every])
+    places = data.places[["easting_m", "northing_m"]].to_numpy(dtype=np.float64)
     cells = analysis_cells(grid, study_area=ground, points_m=places)
     ids, shapes = grid.ids(cells.index), grid.polygons(cells.index)
     codes, names = data.study.areas_at(shapely.centroid(shapes))

@@ -1,6 +1,6 @@
 """The interface of detection methods: input, findings, and the entry of one method in the registry."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -60,14 +60,21 @@ class DetectInput:
         The ground that can hold incidents of the data: what every mean, background and test refers to.
     locations
         Table `locations`: incidents per place, month and set of categories; no row where the source has no points.
-        Rows that count in no total are not among them.
+        Rows that count in no total are not among them, nor are months that no method reads (`Method.also_reads`).
+    places
+        Every place of the table in any month, in a total or not: easting_m, northing_m, incidents. Empty where the
+        source has no points.
+    every_month
+        Reads the rows of the table that count in the total, of all months, in batches: easting_m, northing_m, month,
+        incidents.
     apart
         The rows of the table that count in no total: in categories alone that settings name as outside.
     victims
-        Columns easting_m, northing_m, month, categories, victim_hash; None where the source does not identify victims.
+        Columns easting_m, northing_m, month, categories, victim_hash, of the same months; None where the source does
+        not identify victims.
     incidents
         Columns easting_m, northing_m, occurred_on, date_precision, month, place, online, categories: one row per
-        incident that counts in the total. None unless an enabled method needs days.
+        incident that counts in the total, of the same months. None unless an enabled method needs days.
     incidents_apart
         The same of those that count in no total.
     ward_counts
@@ -104,6 +111,8 @@ class DetectInput:
     areas: gpd.GeoDataFrame
     study: StudyArea
     locations: pd.DataFrame
+    places: pd.DataFrame
+    every_month: Callable[[], Iterator[pd.DataFrame]]
     victims: pd.DataFrame | None
     incidents: pd.DataFrame | None
     ward_counts: Callable[[Sequence[Period], Sequence[str]], pd.DataFrame]
@@ -211,6 +220,9 @@ class Method:
         empty where it can.
     days_if
         Whether the settings make it need incidents with their day as well; None where `needs` says all.
+    also_reads
+        Periods whose locations, incidents and victims it reads beside the headline and the window compared with it:
+        what no method asks for is not loaded. Called before they are; None where there are no others.
     """
 
     name: str
@@ -221,10 +233,16 @@ class Method:
     run: Callable[[DetectInput], Findings]
     obstacle: Callable[[DetectInput], str] | None = None
     days_if: Callable[[Config], bool] | None = None
+    also_reads: Callable[[DetectInput], Sequence[Period]] | None = None
 
     def needs_of(self, config: Config) -> frozenset[Need]:
         """Return what the method needs under these settings."""
         return self.needs | ({Need.DAYS} if self.days_if is not None and self.days_if(config) else set())
+
+    def periods(self, data: DetectInput) -> list[Period]:
+        """Return the periods whose locations the method reads in the window of `data`."""
+        compared = [] if data.window.earlier is None else [data.window.earlier]
+        return [data.window.headline, *compared, *(self.also_reads(data) if self.also_reads else ())]
 
     def cannot_run(self, data: DetectInput) -> str:
         """Return why the method cannot run on the data, for the manifest; empty if it can."""
@@ -244,7 +262,7 @@ class Method:
 def _unmet(data: DetectInput) -> dict[Need, str]:
     """Return the missing requirements, with the reported reason."""
     found, ward = {}, level_words(data.config.areas)[Level.WARD][0]
-    if not len(data.locations):
+    if not len(data.places):
         found[Need.POINTS] = "the data has no points inside the areas"
     if not len(data.study.wards):
         found[Need.MONTHS] = f"no {ward} has a count"

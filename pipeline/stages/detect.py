@@ -1,7 +1,7 @@
 """Detect: run every detection method that the settings ask for, and keep what it finds in `work/`."""
 
 import itertools
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any
@@ -14,14 +14,14 @@ from pipeline.detect.density import bandwidth_of, month_rows
 from pipeline.detect.method import DetectInput, Findings, Method, Need, Scope
 from pipeline.detect.registry import METHODS
 from pipeline.domain.categories import in_total, outside_total
-from pipeline.domain.periods import Period, Span, without_months
+from pipeline.domain.periods import Period, Span, month_range, without_months
 from pipeline.domain.profile_windows import Windows, choose_windows
 from pipeline.errors import InputError
 from pipeline.geography.study_area import StudyArea
 from pipeline.ingest import read_streets, read_weights, stored_mask
 from pipeline.stages import Context
 from pipeline.stages.release import released_anchor
-from pipeline.storage.files import read_json, read_table, write_json, write_layer, write_table
+from pipeline.storage.files import read_batches, read_json, read_table, write_json, write_layer, write_table
 from pipeline.tables import AREA_MONTHS, AREAS, LOCATIONS, Place
 
 __all__ = ["headline_windows", "run"]
@@ -48,18 +48,18 @@ def run(context: Context) -> None:
     """Run the detection methods on the headline window of every profile."""
     enabled = [method for method in METHODS if method.enabled(context.config)]
     every = headline_windows(context)
-    data = _load(context, every[0], needs=frozenset().union(*(method.needs_of(context.config) for method in enabled)))
+    internal = {window.headline.id for window in headline_windows(context, audience="internal")}
+    data = _load(context, every, enabled, internal=internal)
     state: dict[str, Any] = {"bandwidth_m": None, "windows": {}}
     # A method that cannot run on the data leaves a reason, and the run continues.
     skipped = {method.name: why for method in enabled if (why := method.cannot_run(data))}
-    if not len(data.locations):
+    if not len(data.places):
         context.choices["density_and_clusters"] = "none: the data has no points inside the areas, and both need them"
         skipped |= {method.name: "" for method in enabled if Need.POINTS in method.needs}
     context.choices |= {name: f"skipped: {why}" for name, why in skipped.items() if why}
     able = [method for method in enabled if method.name not in skipped]
 
-    internal = {window.headline.id for window in headline_windows(context, audience="internal")}
-    if not len(data.locations):  # of methods by window, those for the internal folder alone may work on counts by area
+    if not len(data.places):  # of methods by window, those for the internal folder alone may work on counts by area
         every = [window for window in every if window.headline.id in internal]
         able = [method for method in able if method.scope is not Scope.WINDOW]
     of_window = {
@@ -88,35 +88,21 @@ def run(context: Context) -> None:
     write_json(context.work("detect.json"), state)
 
 
-def _load(context: Context, window: Windows, *, needs: frozenset[Need]) -> DetectInput:
-    """Read the tables that the enabled methods need."""
-    config = context.config
+def _load(
+    context: Context, windows: Sequence[Windows], methods: Sequence[Method], *, internal: Collection[str]
+) -> DetectInput:
+    """Read what the enabled methods need of the windows of all profiles; `internal` are those of internal ones."""
+    config, window = context.config, windows[0]
+    needs = frozenset[Need]().union(*(method.needs_of(config) for method in methods))
     areas = read_table(context.work("areas.parquet"), AREAS, crs=config.crs.working)
-    # What a month holds that one of the sources lacks is left aside: it would show the places of the others alone.
-    span = _span(context)
-    locations = without_months(read_table(context.work("locations.parquet"), LOCATIONS), span.lacking.uneven)
+    span, outside = _span(context), outside_total(config.categories)
     study = StudyArea.of(areas, stored_mask(context.work("mask.parquet")))
-    if not len(study.wards):
-        # Hardly a row has a point where no ward has data: the few would be mapped as if they were all there is.
-        locations = locations.iloc[:0]
-    context.cautions += _on_masked_ground(locations, study)
-    outside = outside_total(config.categories)
-    total = in_total(locations["categories"], outside)
-    locations, apart = locations[total].reset_index(drop=True), locations[~total].reset_index(drop=True)
-    victims = None
-    if len(locations):
-        victims = without_months(pd.read_parquet(context.work("victims.parquet")), span.lacking.uneven)
-    incidents = incidents_apart = None
-    if Need.DAYS in needs and len(locations):
-        parts = [context.folder / part["part"] for part in read_json(context.work("ingest.json"))["parts"]]
-        read = pd.concat([pd.read_parquet(part, columns=DATED) for part in parts])
-        read = read[read["place_precision"].isin(config.detect.precision)].drop(columns="place_precision")
-        read = without_months(read, span.lacking.uneven)
-        total = in_total(read["categories"], outside)
-        incidents, incidents_apart = read[total], read[~total]
+    # Hardly a row has a point where no ward has data: the few would be mapped as if they were all there is.
+    places = _places(context, span) if len(study.wards) else _NOWHERE
+    context.cautions += _on_masked_ground(places, study)
 
     streets = None
-    if Need.STREETS in needs and len(locations):
+    if Need.STREETS in needs and len(places):
         layer = read_streets(
             config.detect.streets,
             base=context.base,
@@ -151,44 +137,94 @@ def _load(context: Context, window: Windows, *, needs: frozenset[Need]) -> Detec
             categories=categories,
         )
 
-    internal = any(profile.audience == "internal" for profile in config.profiles)
-    in_headline = month_rows(locations, window.headline)
     people = pd.read_parquet(context.work("denominators.parquet"))
     data = DetectInput(
         config=config,
         areas=areas,
         study=study,
-        locations=locations,
-        apart=apart if len(apart) else None,
-        victims=victims if victims is not None and len(victims) else None,
-        incidents=incidents,
-        incidents_apart=incidents_apart,
+        locations=LOCATIONS.empty(),
+        places=places,
+        every_month=partial(_every_month, context, span),
+        victims=None,
+        incidents=None,
         ward_counts=ward_counts,
         span=span,
         window=window,
-        bandwidth=bandwidth_of(in_headline, settings=config.detect.density) if len(locations) else None,
+        bandwidth=None,
         streets=streets,
         denominators=people if len(people) else None,
-        timed=partial(_timed, context, outside) if internal and len(locations) else None,
+        timed=partial(_timed, context, outside) if internal and len(places) else None,
         weights=weights,
         labels={c["id"]: c["label"] for c in read_json(context.work("ingest.json"))["categories"]},
         month_counts=month_counts if internal else None,
-        # Several methods ask for the same window, and reading it takes as long as they do.
-        described=lru_cache(maxsize=1)(partial(_described, context, locations, outside))
-        if internal and len(locations)
-        else None,
     )
-    return data
+    if not len(places):
+        return data
+
+    # What is held in memory are the months that some method reads; the years before may be many.
+    read = {
+        month
+        for one in windows
+        for method in methods
+        if method.scope is not Scope.INTERNAL or one.headline.id in internal
+        for period in method.periods(replace(data, window=one))
+        for month in month_range(period.first_month, period.last_month)
+    } - set(span.lacking.uneven)
+    locations = read_table(context.work("locations.parquet"), LOCATIONS, months=read)
+    of_read = [("month", "in", sorted(read))]
+    victims = pd.read_parquet(context.work("victims.parquet"), filters=of_read)
+    total = in_total(locations["categories"], outside)
+    locations, apart = locations[total].reset_index(drop=True), locations[~total].reset_index(drop=True)
+    incidents = incidents_apart = None
+    if Need.DAYS in needs:
+        parts = [context.folder / part["part"] for part in read_json(context.work("ingest.json"))["parts"]]
+        dated = pd.concat([pd.read_parquet(part, columns=DATED, filters=of_read) for part in parts], ignore_index=True)
+        dated = dated[dated["place_precision"].isin(config.detect.precision)].drop(columns="place_precision")
+        total = in_total(dated["categories"], outside)
+        incidents, incidents_apart = dated[total], dated[~total]
+    return replace(
+        data,
+        locations=locations,
+        apart=apart if len(apart) else None,
+        victims=victims if len(victims) else None,
+        incidents=incidents,
+        incidents_apart=incidents_apart,
+        bandwidth=bandwidth_of(month_rows(locations, window.headline), settings=config.detect.density),
+        # Several methods ask for the same window, and reading it takes as long as they do.
+        described=lru_cache(maxsize=1)(partial(_described, context, locations, outside)) if internal else None,
+    )
+
+
+_NOWHERE = pd.DataFrame({"easting_m": [], "northing_m": [], "incidents": pd.array([], dtype="int64")})
+
+
+def _every_month(context: Context, span: Span, *, total: bool = True) -> Iterator[pd.DataFrame]:
+    """Read the locations of all months in batches, those that count in the total alone or all.
+
+    What a month holds that one of the sources lacks is left aside: it would show the places of the others alone.
+    """
+    outside = outside_total(context.config.categories) if total else ()
+    columns = [*PLACE_AND_MONTH, "incidents", *(["categories"] if outside else [])]
+    for rows in read_batches(context.work("locations.parquet"), columns):
+        held = without_months(rows, span.lacking.uneven)
+        yield held[in_total(held["categories"], outside)] if outside else held
+
+
+def _places(context: Context, span: Span) -> pd.DataFrame:
+    """Return the distinct places of all months, with their incidents."""
+    place = ["easting_m", "northing_m"]
+    batches = [rows.groupby(place)["incidents"].sum() for rows in _every_month(context, span, total=False)]
+    return pd.concat(batches).groupby(place).sum().reset_index() if batches else _NOWHERE
 
 
 MANY_MASKED_PCT = 5.0
 """Incidents on ground that is said to hold none: from here on the mask is more likely wrong than the points."""
 
 
-def _on_masked_ground(locations: pd.DataFrame, study: StudyArea) -> list[str]:
+def _on_masked_ground(places: pd.DataFrame, study: StudyArea) -> list[str]:
     """Say how many incidents lie on ground that `areas.mask` shows, and whether the mask looks wrong."""
-    there = study.masks(locations[["easting_m", "northing_m"]].to_numpy(dtype="float64"))
-    total, on = int(locations["incidents"].sum()), int(locations.loc[there, "incidents"].sum())
+    there = study.masks(places[["easting_m", "northing_m"]].to_numpy(dtype="float64"))
+    total, on = int(places["incidents"].sum()), int(places.loc[there, "incidents"].sum())
     if not on:
         return []
     share = 100 * on / total

@@ -4,7 +4,7 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # commands that only read JSON load no array library
 
 __all__ = [
     "digest",
+    "read_batches",
     "read_columns",
     "read_json",
     "read_layer",
@@ -111,11 +112,14 @@ def write_table(path: Path, table: "Table", frame: "pd.DataFrame") -> None:
     write_bytes(path, buffer.getvalue())
 
 
-def read_table(path: Path, table: "Table", *, crs: str | None = None) -> Any:
-    """Read a table and check it against its contract; with geometry it is a GeoDataFrame in `crs`."""
+def read_table(path: Path, table: "Table", *, crs: str | None = None, months: Collection[int] | None = None) -> Any:
+    """Read a table and check it against its contract; with geometry it is a GeoDataFrame in `crs`.
+
+    `months` (yyyymm) are those to read; memory then follows their rows, and not the table.
+    """
     if not path.is_file():
         raise InputError(f"{path} is missing: run the earlier stages with `hotspots run`")
-    frame = table.conform(_read(path))
+    frame = table.conform(_read(path, months))
     geometry = next((c.name for c in table.columns if c.kind == "geometry"), None)
     if geometry is None:
         return frame
@@ -126,15 +130,24 @@ def read_table(path: Path, table: "Table", *, crs: str | None = None) -> Any:
     return gpd.GeoDataFrame(frame.drop(columns=geometry), geometry=shapes)
 
 
-def _read(path: Path) -> "pd.DataFrame":
+def _read(path: Path, months: Collection[int] | None) -> "pd.DataFrame":
     """Read Parquet; integer columns stay integers even with empty values."""
     import pandas as pd
     import pyarrow as pa
+    import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
     kinds = {pa.int64(): pd.Int64Dtype(), pa.int32(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
     with pq.ParquetFile(path, read_dictionary=_few_texts(path)) as file:
-        table = file.read().replace_schema_metadata(None)
+        if months is None:
+            table = file.read()
+        else:
+            wanted = pa.array(sorted(months), pa.int64())
+            # One group of rows at a time: the others are not held while it is filtered.
+            groups = (file.read_row_group(number) for number in range(file.num_row_groups))
+            kept = [rows.filter(pc.is_in(rows.column("month"), value_set=wanted)) for rows in groups]
+            table = pa.concat_tables(kept) if kept else file.read()
+        table = table.replace_schema_metadata(None)
     for i, field in enumerate(table.schema):
         if pa.types.is_dictionary(field.type):
             table = table.set_column(i, field.name, table.column(i).cast(pa.large_string()))
@@ -161,6 +174,15 @@ def write_layer(path: Path, layer: Any) -> None:
     buffer = io.BytesIO()
     layer.to_parquet(buffer, index=False, compression="zstd")
     write_bytes(path, buffer.getvalue())
+
+
+def read_batches(path: Path, columns: Sequence[str]) -> "Iterator[pd.DataFrame]":
+    """Read some columns of a table without missing values, one group of rows after the other."""
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        for number in range(file.num_row_groups):
+            yield file.read_row_group(number, columns=list(columns)).to_pandas()
 
 
 def read_columns(

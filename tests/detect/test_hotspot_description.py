@@ -45,12 +45,14 @@ def incidents() -> pd.DataFrame:
     )
 
 
-def months(now: int, before: int) -> pd.DataFrame:
-    """The same number in every month of both years, inside the outline."""
-    return pd.DataFrame(
+def months(now: int, before: int) -> list[pd.DataFrame]:
+    """The same number in every month of both years, inside the outline; in two batches that share a month."""
+    rows = pd.DataFrame(
         [(10.0, 10.0, year * 100 + m, n) for year, n in ((2023, before), (2024, now)) for m in range(1, 13)],
         columns=["easting_m", "northing_m", "month", "incidents"],
     )
+    part = rows.assign(incidents=rows["incidents"] - (rows["month"] == 202306))
+    return [part.iloc[12:], part.iloc[:12], rows[rows["month"] == 202306].assign(incidents=1)]
 
 
 def facts(**changes: object) -> pd.DataFrame:

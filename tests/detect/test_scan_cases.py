@@ -35,6 +35,7 @@ def data(
         span=span,
         incidents=rows,
         locations=locations,
+        places=locations,
         rows_of=lambda _: locations,
         incidents_of=lambda _: rows,
         window=SimpleNamespace(headline=SimpleNamespace(id="w")),

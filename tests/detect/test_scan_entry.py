@@ -55,6 +55,7 @@ def given(
         config=config_of(detect={"scan": scan}, **settings),
         study=SimpleNamespace(wards=wards, outline=shapely.box(0, 0, 4000, 1000), ground=wards.geometry.to_numpy()),
         locations=pd.DataFrame({"month": [], "categories": [], "incidents": []}),
+        places=[],
         ward_counts=counts,
         window=SimpleNamespace(headline=YEAR),
         denominators=pd.DataFrame(people, columns=columns) if people else None,

@@ -1,5 +1,6 @@
 """The registry of detection methods: the stage runs whatever it lists, and a new method is one entry more."""
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,9 @@ import pytest
 from pipeline.config import load_config
 from pipeline.detect.method import DetectInput, Findings, Method, Need, Scope
 from pipeline.detect.registry import METHODS
+from pipeline.domain.periods import Period
 from pipeline.stages.runner import run
-from tests.kit.city import X0, write_city
+from tests.kit.city import HEADER, X0, Y0, write_city
 
 STAGES = ["ingest", "aggregate", "detect"]
 
@@ -71,3 +73,41 @@ def test_names_differ_and_sections_are_settings(tmp_path: Path) -> None:
         for key in method.section.split("."):
             section = getattr(section, key)
         assert method.enabled(config) in {True, False}
+
+
+@pytest.mark.slow
+def test_methods_find_the_same_in_the_months_that_they_ask_for_as_in_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng, rows = np.random.default_rng(8), []
+    for year in range(2014, 2025):
+        for number in range(400):
+            month, day, away = rng.integers(1, 13), rng.integers(1, 29), rng.normal(0, 60, 2).round()
+            middle = X0 + 500 + 1000 * rng.integers(3), Y0 + 500 + 100 * rng.integers(-2, 3)
+            at = f"{middle[0] + away[0]},{middle[1] + away[1]}"
+            strand = rng.choice(["race", "religion", "race;religion"])
+            rows.append(f"R{year}{number:03d},{year}-{month:02d}-{day:02d},{at},,{strand},no,charged")
+    held: list[set[int]] = []
+
+    def looking(method: Method, data: DetectInput) -> Findings:
+        held.append(set(data.locations["month"]))
+        return method.run(data)
+
+    def work(name: str) -> dict[str, bytes]:
+        asks = {"detect.knox.enabled": True, "detect.scan.enabled": False, "detect.min_category_incidents": 50}
+        config = write_city(tmp_path / name, **asks, **{"detect.gistar.grid": "square"})
+        (config.parent / "incidents.csv").write_text("\n".join([HEADER, *rows]) + "\n", encoding="utf-8")
+        folder = run(config, progress=lambda *_: None, only=STAGES).folder / "work"
+        found = [p for part in ("hotspots", "patterns", "concentration") for p in (folder / part).rglob("*.parquet")]
+        return {p.relative_to(folder).as_posix(): p.read_bytes() for p in found}
+
+    monkeypatch.setattr("pipeline.stages.detect._find", looking)
+    some = work("some")
+    monkeypatch.setattr(Method, "periods", lambda *_: [Period(201401, 202412)])
+    every = work("every")
+    assert some == every
+    assert {"hotspots/2024-01..2024-12.facts.parquet", "concentration/2024-01..2024-12.parquet"} <= set(some)
+    facts = pd.read_parquet(io.BytesIO(some["hotspots/2024-01..2024-12.facts.parquet"]))
+    assert {"month", "year_before", "earlier_outline"} <= set(facts["question"])
+    # Concentration asks for five years of eleven, and no method for more.
+    assert {min(months) for months in held} == {202001, 201401}

@@ -5,7 +5,7 @@ They are exact, and for the internal folder alone: a grid of 56 cells or the mon
 count, whatever step it is given in.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -59,7 +59,7 @@ def hotspot_facts(
     hotspots: gpd.GeoDataFrame,
     *,
     incidents: pd.DataFrame,
-    months: pd.DataFrame,
+    months: Iterable[pd.DataFrame],
     earlier_outlines: Mapping[str, NDArray[np.object_]],
     comparison: Comparison | None,
     rules: ChangeRules | None = None,
@@ -76,7 +76,7 @@ def hotspot_facts(
         incident did not happen between two times), categories (joined by semicolons), place_type,
         organisation, reporting_route, kind (null where not stated).
     months
-        Incidents by place and month over all the data: easting_m, northing_m, month (yyyymm), incidents.
+        Incidents by place and month over all the data, in batches: easting_m, northing_m, month (yyyymm), incidents.
     earlier_outlines
         Id of an earlier window to the outlines found in it alone.
     comparison
@@ -219,18 +219,23 @@ def _tested(
 def _over_time(
     ids: Sequence[str],
     shapes: NDArray[Any],
-    months: pd.DataFrame,
+    months: Iterable[pd.DataFrame],
     comparison: Comparison | None,
     rules: ChangeRules,
 ) -> list[pd.DataFrame]:
     """Count the months inside the outlines, and set the window beside the one it is compared with."""
-    hotspot, at = within(shapes, months)
-    found = np.unique(months["month"].to_numpy(dtype=np.int64))
-    code = np.searchsorted(found, months["month"].to_numpy(dtype=np.int64))
-    weight = months["incidents"].to_numpy(dtype=np.int64)
-    here = np.bincount(hotspot * len(found) + code[at], weights=weight[at], minlength=len(ids) * len(found))
-    here = here.reshape(len(ids), len(found)).astype(np.int64)
-    whole = np.bincount(code, weights=weight, minlength=len(found)).astype(np.int64)
+    sums = pd.DataFrame(index=pd.Index([], dtype="int64"), columns=range(len(ids) + 1), dtype="int64")
+    for rows in months:
+        hotspot, at = within(shapes, rows)
+        present, code = np.unique(rows["month"].to_numpy(dtype=np.int64), return_inverse=True)
+        weight = rows["incidents"].to_numpy(dtype=np.int64)
+        # A row for each month, a column for each outline, and one for the whole data.
+        inside = np.bincount(code[at] * len(ids) + hotspot, weights=weight[at], minlength=len(present) * len(ids))
+        everywhere = np.bincount(code, weights=weight, minlength=len(present))
+        counted = np.column_stack([inside.reshape(len(present), len(ids)), everywhere]).astype(np.int64)
+        sums = sums.add(pd.DataFrame(counted, index=present), fill_value=0)
+    found, table = sums.index.to_numpy(dtype=np.int64), sums.to_numpy(dtype=np.int64)
+    here, whole = table[:, :-1].T, table[:, -1]
     made = [_rows(ids, Question.MONTH, [f"{m // 100:04d}-{m % 100:02d}" for m in found], here, whole)]
     if comparison is None or comparison.obstacle:
         return made

@@ -130,6 +130,15 @@ EARLIER_WINDOWS = 2
 """How many years before are searched for the same hotspots: two tell a lasting hotspot from one that came back."""
 
 
+def _earlier(data: DetectInput) -> list[Period]:
+    """Return the windows before the headline that are searched for its hotspots, which the internal folder shows."""
+    if all(profile.audience != "internal" for profile in data.config.profiles):
+        return []
+    headline = data.window.headline
+    months_back = 12 * -(-headline.months // 12)  # whole years, so that a window never reaches into the next
+    return [headline.shifted(-months_back * years) for years in range(1, EARLIER_WINDOWS + 1)]
+
+
 def _facts(data: DetectInput, layer: gpd.GeoDataFrame, found: Hotspots) -> pd.DataFrame:
     """Count what describes each hotspot, and find the hotspots of earlier windows alone."""
     if data.described is None or not len(layer):
@@ -140,10 +149,8 @@ def _facts(data: DetectInput, layer: gpd.GeoDataFrame, found: Hotspots) -> pd.Da
     known = [Break(int(b.month.replace("-", "")), b.text) for b in breaks]
     lacking = sorted(data.window.lacking.months)
     covered: dict[str, Any] = {"first_date": span.first, "last_date": span.last, "missing": lacking}
-    months_back = 12 * -(-headline.months // 12)  # whole years, so that a window never reaches into the next
     outlines = {}
-    for years in range(1, EARLIER_WINDOWS + 1):
-        window = headline.shifted(-months_back * years)
+    for window in _earlier(data):
         whole = not is_partial(window, **covered) and not breaks_within(window.first_month, headline.last_month, known)
         if whole:
             # With the reach of this window: another reach would find other hotspots on the same ground.
@@ -159,7 +166,7 @@ def _facts(data: DetectInput, layer: gpd.GeoDataFrame, found: Hotspots) -> pd.Da
     return hotspot_facts(
         layer,
         incidents=data.described(headline),
-        months=data.locations[["easting_m", "northing_m", "month", "incidents"]],
+        months=data.every_month(),
         earlier_outlines=outlines,
         comparison=compare_windows(
             headline, basis="previous" if headline.over_a_year else change.compare, breaks=known, **covered

@@ -183,7 +183,7 @@ def _categories(data: DetectInput) -> list[str]:
     named = data.config.detect.scan.categories
     if named is not None:
         return list(dict.fromkeys(named))
-    if len(data.locations):
+    if len(data.places):
         return categories_with_enough(data, data.window.headline)
     fewest, headline = data.config.detect.min_category_incidents, data.window.headline
     # The category that published counts take as the total would be searched twice.
@@ -254,7 +254,7 @@ def _area_counts(data: DetectInput, periods: Sequence[Period], category: str) ->
 
 def _too_short(data: DetectInput) -> str:
     """Return how many months or windows of days are needed, if the data has fewer."""
-    if not len(data.locations):
+    if not len(data.places):
         if scans_days(data.config):
             return (
                 "the data has no points, and counts by area are by month: set detect.scan.period to month"
@@ -281,7 +281,7 @@ def _space_time(data: DetectInput) -> Findings:
     wanted: list[tuple[str, _Places, Ints, list[tuple[str, int]]]] = []
     for category in _categories(data):
         notes: list[tuple[str, int]] = []
-        if len(data.locations):
+        if len(data.places):
             cases = cases_of(data, category)
             grid = Grid.covering(data.study.outline.bounds, cell_m=settings.cell_m)
             used, row = np.unique(grid.cell_of(cases.points_m), return_inverse=True)
@@ -510,7 +510,7 @@ def _bernoulli(data: DetectInput, category: str, found: _Rows) -> str:
     """Search one category among all incidents; return the choice made."""
     headline, settings = data.window.headline, data.config.detect.scan
     notes: list[tuple[str, int]] = []
-    if len(data.locations):
+    if len(data.places):
         rows = month_rows(data.locations, headline)
         grid = Grid.covering(data.study.outline.bounds, cell_m=settings.cell_m)
         points = rows[["easting_m", "northing_m"]].to_numpy(dtype=np.float64)
@@ -579,7 +579,7 @@ def _radius(points: Floats, wanted: float | None, notes: list[tuple[str, int]]) 
 def _nothing_to_scan(data: DetectInput) -> str:
     """Return why no scan in space alone is possible."""
     wards = data.study.wards
-    if len(wards) < 2 and not len(data.locations):
+    if len(wards) < 2 and not len(data.places):
         return "the data has no points, and fewer than two areas have a count"
     kinds = data.config.detect.scan.spatial
     if kinds == (Kind.POISSON,) and not (wards["population"].fillna(0) > 0).any() and data.denominators is None:
@@ -597,6 +597,7 @@ METHODS = (
         run=_space_time,
         obstacle=_too_short,
         days_if=scans_days,
+        also_reads=scan_periods,
     ),
     Method(
         name="spatial_scan",

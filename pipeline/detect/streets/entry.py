@@ -287,4 +287,5 @@ METHOD = Method(
     switch="detect.streets.path",
     run=_streets,
     obstacle=_no_streets,
+    also_reads=earlier_years,
 )
