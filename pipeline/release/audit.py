@@ -69,12 +69,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import coo_array, csc_array, csr_array
 from scipy.sparse.csgraph import connected_components
 
 from pipeline.errors import InputError
 from pipeline.release.linked_tables import KEY, Relations
+from pipeline.release.programmes import Found, Outcome, Programme
 
 __all__ = [
     "FEWEST_OF_A_CLASS",
@@ -574,7 +574,6 @@ def _local(search: _Search, column: int) -> bool:
 
 
 TOLERANCE = 1e-6  # of the solver's objective, before it is rounded outwards
-LIMIT, INFEASIBLE = 1, 2  # statuses of scipy.optimize.milp
 WHOLE = 1e-4  # greatest distance from a whole number that the solver may leave
 REPAIR_CELLS = 300  # a fractional vertex is abandoned if more cells than this need solving again, to save time
 REPAIR_GAP = 0.2  # a witness need only be far enough, not the farthest
@@ -601,9 +600,9 @@ def optimise(system: System, cost: FloatArray, *, integer: bool = False, nodes: 
     """
     result = _solve(system, cost, integer=integer, nodes=nodes)
     point = None if result.x is None else _whole(system, result.x)
-    if result.status == LIMIT:
+    if result.outcome is Outcome.LIMIT:
         return Optimum(np.nan, point)
-    return Optimum(-np.inf if result.x is None else float(result.fun), point)
+    return Optimum(-np.inf if result.x is None else result.value, point)
 
 
 def witness(system: System, cost: FloatArray) -> FloatArray | None:
@@ -641,19 +640,18 @@ def _solve(
     gap: float = 0.0,
     again: bool = True,
     nodes: int | None = NODES,
-) -> Any:
-    constraints: Any = ()
-    if system.matrix.shape[0]:
-        constraints = LinearConstraint(csc_array(system.matrix), system.row_lower, system.row_upper)
+) -> Found:
+    programme = Programme(
+        system.matrix,
+        low=system.row_lower,
+        high=system.row_upper,
+        least=system.low,
+        most=system.high,
+        integer=integer,
+    )
     for presolve in (True, False) if again else (True,):  # presolving has called feasible systems infeasible
-        result = milp(
-            cost,
-            integrality=np.ones(cost.size) if integer else None,
-            bounds=Bounds(system.low, system.high),
-            constraints=constraints,
-            options={"mip_rel_gap": gap, "presolve": presolve} | ({} if nodes is None else {"node_limit": nodes}),
-        )
-        if result.status != INFEASIBLE:
+        result = programme.minimise(cost, presolve=presolve, gap=gap, nodes=nodes)
+        if result.outcome is not Outcome.INFEASIBLE:
             return result
     if not again:
         return result
@@ -662,8 +660,7 @@ def _solve(
 
 def _try(system: System, cost: FloatArray, *, gap: float) -> FloatArray | None:
     """Solve an integer programme that may have no solution."""
-    found: FloatArray | None = _solve(system, cost, integer=True, gap=gap, again=False).x
-    return found
+    return _solve(system, cost, integer=True, gap=gap, again=False).x
 
 
 def _whole(system: System, x: FloatArray) -> FloatArray | None:

@@ -107,7 +107,9 @@ class Programme:
         self._solver.setOptionValue("output_flag", False)
         self._solver.passModel(model)
 
-    def minimise(self, cost: FloatArray, *, presolve: bool = True, gap: float = 0.0, nodes: int | None = None) -> Found:
+    def minimise(
+        self, cost: FloatArray, *, presolve: bool = True, gap: float = 1e-4, nodes: int | None = None
+    ) -> Found:
         """Find where ``cost @ x`` is least.
 
         Parameters
@@ -117,7 +119,7 @@ class Programme:
         presolve
             Whether HiGHS simplifies the programme first.
         gap
-            In whole numbers: how far from the least cost is near enough, as a share of it.
+            In whole numbers: how far from the least cost is near enough, as a share of it; by default as in HiGHS.
         nodes
             In whole numbers: most branches; None for any number.
         """

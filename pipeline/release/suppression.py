@@ -25,7 +25,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csc_array, csr_array
 from scipy.sparse.csgraph import connected_components
 
@@ -43,6 +42,7 @@ from pipeline.release.audit import (
     witnessed_intervals,
 )
 from pipeline.release.linked_tables import Relations
+from pipeline.release.programmes import Programme
 
 __all__ = ["Reason", "Status", "Suppression", "suppress"]
 
@@ -813,8 +813,8 @@ class IndexedTable:
         """Cells of any of the rows, ascending."""
         return np.unique(self.rows.indices[_slices(self.rows.indptr, rows)]).astype(np.int64)
 
-    def neighbourhood(self, cells: IntArray) -> LinearConstraint:
-        """Rows of a set of cells, everything else held, over what each rises and falls."""
+    def neighbourhood(self, cells: IntArray) -> tuple[csc_array, FloatArray, FloatArray]:
+        """Rows of a set of cells, everything else held, over what each rises and falls, and the bounds of each row."""
         rows = self.rows_of(cells)
         at = _slices(self.rows.indptr, rows)
         row = np.repeat(np.arange(rows.size), np.diff(self.rows.indptr)[rows])
@@ -826,7 +826,7 @@ class IndexedTable:
         columns = np.concatenate([place, place + cells.size])
         matrix = csc_array((np.concatenate([data, -data]), (np.tile(row, 2), columns)), (rows.size, 2 * cells.size))
         relations = self.table.relations
-        return LinearConstraint(matrix, relations.lower[rows] - total, relations.upper[rows] - total)
+        return matrix, relations.lower[rows] - total, relations.upper[rows] - total
 
     def holds(self, cells: IntArray, values: FloatArray) -> bool:
         """Whether the rows still hold after some cells moved."""
@@ -882,11 +882,9 @@ def cheapest_adjustment(
     for steps in WIDENING:
         cells = _near(indexed, target, steps, hidden)
         best: tuple[float, Adjustment] | None = None
-        constraint = indexed.neighbourhood(cells)
+        rows = indexed.neighbourhood(cells)
         for goal in goals:
-            moved = _cheapest(
-                table, cells, constraint, target=target, goal=goal, hidden=hidden, last=steps == WIDENING[-1]
-            )
+            moved = _cheapest(table, cells, rows, target=target, goal=goal, hidden=hidden, last=steps == WIDENING[-1])
             if moved is None:
                 continue
             step = np.abs(moved - table.x[cells])
@@ -939,7 +937,7 @@ def _chain(indexed: IndexedTable, cells: IntArray, sign: int) -> IntArray:
 def _cheapest(
     table: Table,
     cells: IntArray,
-    constraint: LinearConstraint,
+    rows: tuple[csc_array, FloatArray, FloatArray],
     *,
     target: int,
     goal: float,
@@ -957,12 +955,13 @@ def _cheapest(
     least = np.zeros(2 * x.size)
     least[at], least[x.size + at] = max(step, 0.0), max(-step, 0.0)
     limits[[at, x.size + at]] = least[[at, x.size + at]]
-    bounds = Bounds(least, limits)
+    matrix, low, high = rows
+    programme = Programme(matrix, low=low, high=high, least=least, most=limits)
     price = np.where(hidden[cells], KEPT, table.loss[cells])
     for _ in range(REWEIGHTS + 1):
         price[at] = 0.0
         prices = np.concatenate([price, price])
-        result = milp(prices, constraints=constraint, bounds=bounds, options={"presolve": not last})
+        result = programme.minimise(prices, presolve=not last)
         if result.x is None:
             return None
         rise, fall = result.x.reshape(2, -1)
@@ -975,8 +974,8 @@ def _cheapest(
     moved = rise - fall
     if not fresh.any() and np.any(np.abs(moved - np.round(moved)) > NEAR):
         # Nothing new to withhold and yet no whole-number table: only the integer programme makes progress.
-        options = {"node_limit": NODES}
-        result = milp(prices, constraints=constraint, bounds=bounds, integrality=np.ones(prices.size), options=options)
+        whole = Programme(matrix, low=low, high=high, least=least, most=limits, integer=True)
+        result = whole.minimise(prices, nodes=NODES)
         if result.x is None:
             return None
         rise, fall = np.round(result.x).reshape(2, -1)

@@ -199,7 +199,7 @@ def _nursery() -> None:
         "geopandas", "pandas", "pipeline.cli", "pipeline.publish.pages.front_door",
         "pipeline.stages.runner", "pipeline.stages.aggregate",
         "pipeline.stages.detect", "pipeline.stages.ingest", "pipeline.stages.publish",
-        "pipeline.stages.release", "pipeline.commands.terminal", "pyarrow.dataset", "pyogrio", "scipy.optimize",
+        "pipeline.stages.release", "pipeline.commands.terminal", "pyarrow.dataset", "pyogrio",
     ):  # fmt: skip
         importlib.import_module(name)
     with tempfile.TemporaryDirectory() as folder:
