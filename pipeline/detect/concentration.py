@@ -5,8 +5,9 @@ Repeat places are those with incidents alone, since no list says where nothing h
 folder, and is computed where there is one.
 """
 
+import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -337,10 +338,20 @@ def _concentration(data: DetectInput) -> Findings:
     rows: list[dict[str, Any]] = []
     cell_m = data.config.detect.concentration.cell_m
     rows.append(_Of(Unit.CELL, ROOT, headline).row(Figure.CELL_M, cell_m))
+    begun, steps = itertools.count(), 2 * (len(categories) + len(years))
+
+    def watched(units: Units) -> Units:
+        def counts(category: str, period: Period) -> Counts | None:
+            data.progress("measuring concentration", next(begun), steps)
+            return units.counts(category, period)
+
+        return replace(units, counts=counts)
+
     for units in (_cells(data), _areas(data, categories=categories, periods=[*years, headline])):
         rows += concentration_rows(
-            units, categories=categories, headline=headline, earlier=years, seed=seed, samples=SAMPLES
+            watched(units), categories=categories, headline=headline, earlier=years, seed=seed, samples=SAMPLES
         )
+    data.progress("measuring concentration", steps, steps)
     for category, incidents in places.items():
         rows += repeat_rows(incidents, category, headline)
     everything, cautions = places[ROOT], list[str]()

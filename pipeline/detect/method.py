@@ -14,6 +14,7 @@ from pipeline.domain.categories import ROOT, having, in_total, outside_total
 from pipeline.domain.levels import level_words
 from pipeline.domain.periods import Period, Span
 from pipeline.domain.profile_windows import Windows
+from pipeline.domain.progress import Progress, unwatched
 from pipeline.geography.study_area import StudyArea
 from pipeline.tables import Level, Table
 
@@ -105,6 +106,8 @@ class DetectInput:
         Headline window, and the earlier one that it is compared with.
     bandwidth
         Kernel bandwidth of the first profile's headline; None where the source has no points.
+    progress
+        Called as a method that may take long advances.
     """
 
     config: Config
@@ -129,6 +132,7 @@ class DetectInput:
     made: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     streets: gpd.GeoDataFrame | None = None
     denominators: pd.DataFrame | None = None
+    progress: Progress = unwatched
 
     def rows_of(self, category: str) -> pd.DataFrame:
         """Return the locations that hold incidents of a category: for one, those outside the total too."""

@@ -210,9 +210,14 @@ def _take_over(context: Context, folder: Path, key: str) -> bool:
     return True
 
 
+_MERGED = 3
+"""What is merged, one after the other: counts by area, locations, victims."""
+
+
 def _merge(context: Context, record: dict[str, Any], folders: list[Path]) -> tuple[pd.DataFrame, int, SpanReport]:
     """Merge all parts' counts and account for every row; return area_months, the number of locations, and the span."""
     config, limit = context.config, context.config.run.memory_limit_mb
+    context.progress("merging counts", 0, _MERGED)
     with guarded("the counts while they were merged", damaged="counts that an earlier step wrote cannot be read back"):
         tables = {
             name: merge_kept(folders, name=name) for name in ("area_days", "area_months", "days", "facets", "places")
@@ -224,8 +229,11 @@ def _merge(context: Context, record: dict[str, Any], folders: list[Path]) -> tup
             last_date=record["last_date"],
         )
         window = (month_of(settled.span.first), month_of(settled.span.last))
+        context.progress("merging counts", 1, _MERGED)
         rows, at = merge_locations(folders, out=context.work("locations.parquet"), months=window, memory_limit_mb=limit)
+        context.progress("merging counts", 2, _MERGED)
         merge_victims(folders, out=context.work("victims.parquet"), memory_limit_mb=limit)
+    context.progress("merging counts", _MERGED, _MERGED)
 
     places, facets = tables["places"], tables["facets"]
     with guarded("what may be the same", damaged="a part that was read cannot be read back"):

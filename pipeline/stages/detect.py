@@ -157,6 +157,7 @@ def _load(
         weights=weights,
         labels={c["id"]: c["label"] for c in read_json(context.work("ingest.json"))["categories"]},
         month_counts=month_counts if internal else None,
+        progress=context.progress,
     )
     if not len(places):
         return data
