@@ -19,7 +19,7 @@ from pipeline.aggregate.coverage import Extent
 from pipeline.aggregate.precision import Basis
 from pipeline.config import KnownTable, Profile
 from pipeline.domain.categories import outside_total
-from pipeline.domain.periods import Period, Span, month_range
+from pipeline.domain.periods import Span, without_months
 from pipeline.errors import ConfigError, InputError
 from pipeline.geography.levels_above import LevelsAbove
 from pipeline.ingest import closed, existing, read_counts, read_lookup, require_size, stored_mask, unpacked
@@ -158,10 +158,6 @@ def _load(context: Context) -> Detected:
     people = pd.read_parquet(context.work("denominators.parquet"))
     quality = read_json(context.folder / "quality.json")
     names = [n for n in found["windows"] if context.work(f"hotspots/{n}.parquet").is_file()]
-    # Density is drawn from the months of the main windows alone. Where sources differ, a month that one of them lacks
-    # would draw only the places of the others.
-    windows = [Period.parse(n) for n in found["windows"]]
-    drawn = {m for p in windows for m in month_range(p.first_month, p.last_month)} - set(span.lacking.uneven)
     return Detected(
         areas=areas,
         area_months=read_table(context.work("area_months.parquet"), AREA_MONTHS),
@@ -172,7 +168,8 @@ def _load(context: Context) -> Detected:
         first_date=span.first,
         last_date=span.last,
         lacking=span.lacking,
-        locations=read_table(context.work("locations.parquet"), LOCATIONS, months=drawn),
+        # Where sources differ, a month that one of them lacks would draw only the places of the others.
+        locations=without_months(read_table(context.work("locations.parquet"), LOCATIONS), span.lacking.uneven),
         hotspots={n: read_layer(context.work(f"hotspots/{n}.parquet")) for n in names},
         members={n: pd.read_parquet(context.work(f"hotspots/{n}.members.parquet")) for n in names},
         facts={
