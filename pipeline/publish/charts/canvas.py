@@ -4,8 +4,6 @@ Shapes are written where they are drawn, to a tenth of a point (0.04 mm), and pa
 takes half the letters. Words stand over the shapes as escaped text, so hostile names have no part in the markup.
 """
 
-import html
-import re
 from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any
@@ -13,13 +11,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.publish.page import attribute
+
 __all__ = ["Canvas", "Plot", "escape"]
 
 Box = tuple[float, float, float, float]
 """Left, bottom, right, top."""
-
-_OPENER = re.compile(r"\{(?=[{%#])")
-"""What a template engine would run."""
 
 
 def escape(text: object) -> str:
@@ -28,7 +25,7 @@ def escape(text: object) -> str:
     >>> escape('<b> "x" & {{ y }}')
     '&lt;b&gt; &quot;x&quot; &amp; &#123;{ y }}'
     """
-    return _OPENER.sub("&#123;", html.escape(str(text), quote=True).replace("&#x27;", "'"))
+    return attribute(text).replace("&#x27;", "'")
 
 
 @cache
