@@ -74,7 +74,7 @@ from scipy.sparse.csgraph import connected_components
 
 from pipeline.errors import InputError
 from pipeline.release.linked_tables import KEY, Relations
-from pipeline.release.programmes import Found, Outcome, Programme
+from pipeline.release.programmes import Found, Programme, Status
 
 __all__ = [
     "FEWEST_OF_A_CLASS",
@@ -600,7 +600,7 @@ def optimise(system: System, cost: FloatArray, *, integer: bool = False, nodes: 
     """
     result = _solve(system, cost, integer=integer, nodes=nodes)
     point = None if result.x is None else _whole(system, result.x)
-    if result.outcome is Outcome.LIMIT:
+    if result.status is Status.LIMIT:
         return Optimum(np.nan, point)
     return Optimum(-np.inf if result.x is None else result.value, point)
 
@@ -651,7 +651,7 @@ def _solve(
     )
     for presolve in (True, False) if again else (True,):  # presolving has called feasible systems infeasible
         result = programme.minimise(cost, presolve=presolve, gap=gap, nodes=nodes)
-        if result.outcome is not Outcome.INFEASIBLE:
+        if result.status is not Status.INFEASIBLE:
             return result
     if not again:
         return result

@@ -13,27 +13,27 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csc_array
 
-__all__ = ["Found", "Outcome", "Programme"]
+__all__ = ["Found", "Programme", "Status"]
 
 FloatArray = NDArray[np.float64]
 
 
-class Outcome(Enum):
+class Status(Enum):
     """How a programme ended."""
 
     SOLVED = auto()
     INFEASIBLE = auto()
     LIMIT = auto()
-    """Its branches ran out; there may be a point all the same."""
+    """The limit of nodes or iterations was reached; the best point so far may be known."""
     NONE = auto()
-    """Unbounded, or the solver gave up."""
+    """Unbounded, or the solver failed."""
 
 
-_OUTCOMES = {
-    highspy.HighsModelStatus.kOptimal: Outcome.SOLVED,
-    highspy.HighsModelStatus.kInfeasible: Outcome.INFEASIBLE,
-    highspy.HighsModelStatus.kSolutionLimit: Outcome.LIMIT,
-    highspy.HighsModelStatus.kIterationLimit: Outcome.LIMIT,
+_STATUSES = {
+    highspy.HighsModelStatus.kOptimal: Status.SOLVED,
+    highspy.HighsModelStatus.kInfeasible: Status.INFEASIBLE,
+    highspy.HighsModelStatus.kSolutionLimit: Status.LIMIT,
+    highspy.HighsModelStatus.kIterationLimit: Status.LIMIT,
 }
 
 
@@ -43,15 +43,15 @@ class Found:
 
     Attributes
     ----------
-    outcome
+    status
         How it ended.
     x
-        The point of least cost, shape (n,); the best one found if the branches ran out; None if there is none.
+        The point of least cost, shape (n,); the best one found if a limit was reached; None if there is none.
     value
         Its cost; NaN without a point.
     """
 
-    outcome: Outcome
+    status: Status
     x: FloatArray | None
     value: float
 
@@ -119,25 +119,25 @@ class Programme:
         presolve
             Whether HiGHS simplifies the programme first.
         gap
-            In whole numbers: how far from the least cost is near enough, as a share of it; by default as in HiGHS.
+            Of integer programmes: the relative gap at which the search stops; by default that of HiGHS.
         nodes
-            In whole numbers: most branches; None for any number.
+            Of integer programmes: the most nodes that are searched; None for any number.
         """
         solver = self._solver
         solver.setOptionValue("presolve", "on" if presolve else "off")
         solver.setOptionValue("mip_rel_gap", gap)
         if nodes is not None:
             solver.setOptionValue("mip_max_nodes", nodes)
-        # Every programme starts afresh, so that its point does not depend on those before it. It costs nothing: from
-        # the last point the simplex method takes longer.
+        # Every programme starts afresh, so that its point does not depend on those before it. This costs nothing: a
+        # warm start takes longer.
         solver.clearSolver()
         solver.changeColsCost(cost.size, self._at, np.ascontiguousarray(cost, dtype=np.float64))
         solver.solve()
-        outcome = _OUTCOMES.get(solver.getModelStatus(), Outcome.NONE)
+        status = _STATUSES.get(solver.getModelStatus(), Status.NONE)
         info = solver.getInfo()
         feasible = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
-        if outcome is not Outcome.SOLVED and not (outcome is Outcome.LIMIT and feasible):
-            return Found(outcome, None, np.nan)
+        if status is not Status.SOLVED and not (status is Status.LIMIT and feasible):
+            return Found(status, None, np.nan)
         return Found(
-            outcome, np.array(solver.getSolution().col_value, dtype=np.float64), float(info.objective_function_value)
+            status, np.array(solver.getSolution().col_value, dtype=np.float64), float(info.objective_function_value)
         )
