@@ -152,7 +152,13 @@ def run(
             nullcontext(events) if events else progress_bar() as progress,
         ):
             outcome = run_all(
-                settings, progress=progress, start=start, only=only or (), force=force, reissue=correction
+                settings,
+                progress=progress,
+                start=start,
+                only=only or (),
+                force=force,
+                reissue=correction,
+                second_process=not profile,  # one process is what is timed
             )
         if not log_json:
             print_outcome(outcome, as_json=as_json)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import shutil
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
@@ -25,6 +26,7 @@ from pipeline.publish.pages.protection import write_protection
 from pipeline.publish.pages.when import write_when
 from pipeline.publish.surroundings import SURROUNDINGS, Surroundings, read_surroundings
 from pipeline.publish.words import per, speaking
+from pipeline.release.earlier_releases import AUDIENCES
 from pipeline.release.released import Released
 from pipeline.release.stored import FOR_THE_OWNER, RECORD, RECORD_OF_PAGES, read_release
 from pipeline.stages import Context
@@ -44,36 +46,50 @@ class _Part(NamedTuple):
 
 
 def run(context: Context) -> None:
-    """Write the folders that are handed over."""
-    profiles = context.config.profiles
-    surroundings = read_surroundings(context.folder / "work")
-    results, counts = Results(context.folder, context.last), Counter[bool]()
-    for number, profile in enumerate(profiles):
-        # Load what passed the gate.
-        released = read_release(context.work(f"release/{profile.name}"))
-
-        # Compute: pages and layers work out what they show as they are written; only the address of tiles is set here.
-        released = _with_tile_key(released, context)
-        shown = dataclasses.replace(released, record={k: v for k, v in released.record.items() if k in RECORD_OF_PAGES})
-
-        # Save the layers and tables, the map, the page on protection, the briefings, in the language of the pages. A
-        # part whose numbers and texts are those of the last run is taken over: new numbers come on certain dates alone.
-        parts = _parts(context, context.folder / profile.name, surroundings)
-        on = _depends_on(context, profile, released)
-        with speaking(context.config.page.language), per(released.info.base):
-            for done, part in enumerate(parts, start=1):
-                of = released if part.whole_record else shown
-                counts[
-                    results.make(
-                        f"{profile.name}/{part.name}",
-                        folder=profile.name,
-                        depends_on={**on, "record": of.record},
-                        make=partial(part.write, of),
-                    )
-                ] += 1
-                context.progress("publishing", number * len(parts) + done, len(profiles) * len(parts))
+    """Write the folders that are handed over: an internal one, which holds most, in a second process."""
+    profiles = sorted(context.config.profiles, key=lambda p: -AUDIENCES[p.audience])
+    begun = [(p, context.beside.start(_write_folder, context, (p, left))) for left, p in enumerate(profiles)]
+    counts = Counter[bool]()
+    # From the end: what the second process was given first is waited for last.
+    for left, (profile, task) in reversed(list(enumerate(begun))):
+        counts += task.result(context.progress) or _write_folder(context, (profile, left))
     context.counters |= {"folders": len(profiles), "parts_written": counts[True], "parts_reused": counts[False]}
     context.cautions += settings_cautions(context.config)
+
+
+def _write_folder(context: Context, of: tuple[Profile, int]) -> Counter[bool]:
+    """Write the folder of a profile, of which so many are left; return how many parts were made, and taken over."""
+    profile, left = of
+    folder = context.folder / profile.name
+    shutil.rmtree(folder, ignore_errors=True)  # what a process that was lost left half-written
+    surroundings = read_surroundings(context.folder / "work")
+    results, counts = Results(context.folder, context.last), Counter[bool]()
+    before, folders = len(context.config.profiles) - 1 - left, len(context.config.profiles)
+
+    # Load what passed the gate.
+    released = read_release(context.work(f"release/{profile.name}"))
+
+    # Compute: pages and layers work out what they show as they are written; only the address of tiles is set here.
+    released = _with_tile_key(released, context)
+    shown = dataclasses.replace(released, record={k: v for k, v in released.record.items() if k in RECORD_OF_PAGES})
+
+    # Save the layers and tables, the map, the page on protection, the briefings, in the language of the pages. A
+    # part whose numbers and texts are those of the last run is taken over: new numbers come on certain dates alone.
+    parts = _parts(context, folder, surroundings)
+    on = _depends_on(context, profile, released)
+    with speaking(context.config.page.language), per(released.info.base):
+        for done, part in enumerate(parts, start=1):
+            record = released if part.whole_record else shown
+            counts[
+                results.make(
+                    f"{profile.name}/{part.name}",
+                    folder=profile.name,
+                    depends_on={**on, "record": record.record},
+                    make=partial(part.write, record),
+                )
+            ] += 1
+            context.progress("publishing", before * len(parts) + done, folders * len(parts))
+    return counts
 
 
 def _depends_on(context: Context, profile: Profile, released: Released) -> dict[str, Any]:

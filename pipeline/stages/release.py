@@ -73,23 +73,31 @@ __all__ = ["OpenLedger", "foresee", "open_ledger", "read_known_tables", "release
 
 
 def run(context: Context) -> None:
-    """Release every profile: the closest audience first, because counts not offered to it are offered to nobody."""
-    detected, opened = _load(context), open_ledger(context)
-    reissue = _reissue(context)
+    """Release every profile: the closest audience first, because counts not offered to it are offered to nobody.
+
+    Internal profiles wait for none and bind none: a second process releases one meanwhile, and the others come last.
+    """
+    opened, reissue = open_ledger(context), _reissue(context)
+    profiles = sorted(context.config.profiles, key=lambda p: (-AUDIENCES[p.audience], p.step))
+    internal = [(p, context.beside.start(_release_beside, context, p)) for p in profiles if p.audience == "internal"]
+    detected = _load(context)
     releases: list[EarlierRelease] = list(opened.releases)
     entries: list[dict[str, Any]] = []
     offers: dict[str, Offer] = {}
-    profiles = sorted(context.config.profiles, key=lambda p: (-AUDIENCES[p.audience], p.step))
+    released = [profile for profile in profiles if profile.audience != "internal"]
 
-    for number, profile in enumerate(profiles, start=1):
+    for number, profile in enumerate(released, start=1):
         passed = _examine(context, detected, profile, Before(tuple(releases), opened.forgotten, reissue), offers)
-        _save(context, passed, profile)
+        context.choices |= _save(context, passed, profile)
         # Each folder is an earlier release for the folders after it: readers may hold several.
-        if profile.audience != "internal" and opened.ledger is not None:
+        if opened.ledger is not None:
             release = as_earlier_release(passed.released)
             entry = entry_of(release, opened.ledger, releases)
             releases.append(release)
             entries += [entry] if entry else []
+        context.progress("releasing", number, len(profiles))
+    for number, (profile, task) in enumerate(internal, start=len(released) + 1):
+        context.choices |= task.result(context.progress) or _release_internal(context, profile, detected, opened)
         context.progress("releasing", number, len(profiles))
 
     if opened.ledger is not None:
@@ -98,6 +106,17 @@ def run(context: Context) -> None:
         save_pending(path, opened.ledger, entries, sketches=opened.sketches, synthetic=synthetic)
     _refused_log(context).unlink(missing_ok=True)
     context.counters["profiles"] = len(profiles)
+
+
+def _release_beside(context: Context, profile: Profile) -> dict[str, Any]:
+    """Release an internal profile in the second process, which loads for itself."""
+    return _release_internal(context, profile, _load(context), open_ledger(context))
+
+
+def _release_internal(context: Context, profile: Profile, detected: Detected, opened: "OpenLedger") -> dict[str, Any]:
+    """Release an internal profile, which earlier releases give nothing but the first month; return the choices."""
+    before = Before(opened.releases, opened.forgotten, None)
+    return _save(context, _examine(context, detected, profile, before, {}), profile)
 
 
 def foresee(context: Context, *, whole: bool) -> None:
@@ -248,8 +267,8 @@ def _examine(
         ) from None
 
 
-def _save(context: Context, passed: Passed, profile: Profile) -> None:
-    """Write a release, and the log for the data owner."""
+def _save(context: Context, passed: Passed, profile: Profile) -> dict[str, Any]:
+    """Write a release, and the log for the data owner; return what was chosen."""
     folder, packed = context.work(f"release/{profile.name}"), pack(passed.released)
     write_layer(folder / "areas.parquet", packed.areas)
     write_table(folder / "counts.parquet", AREA_COUNTS, packed.counts)
@@ -274,9 +293,10 @@ def _save(context: Context, passed: Passed, profile: Profile) -> None:
     write_json(folder / log, passed.log)
     if len(passed.states):
         passed.states.to_parquet(folder / states, index=False, compression="zstd")
-    context.choices[f"audit {profile.name}"] = packed.info["audit"]
+    choices = {f"audit {profile.name}": packed.info["audit"]}
     if passed.log.get("withheld_per_primary"):
-        context.choices[f"withheld per primary {profile.name}"] = passed.log["withheld_per_primary"]
+        choices[f"withheld per primary {profile.name}"] = passed.log["withheld_per_primary"]
+    return choices
 
 
 def _refused_log(context: Context) -> Path:
