@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 import shapely
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
 
 from pipeline.config import Density, DensityBands
 from pipeline.detect.kde import (
@@ -44,6 +46,7 @@ __all__ = [
     "lowered",
     "mean_thresholds",
     "month_rows",
+    "patch_shapes",
     "places_of",
     "share_thresholds",
 ]
@@ -271,8 +274,8 @@ def _without_small_patches(
     piece = AreaIndex.build(pieces, codes.tolist(), snap_m=0).locate(xy).code_index
     held = np.bincount(piece[piece >= 0], weights=weights[piece >= 0], minlength=len(pieces))
 
-    def enough(patches: Any, patch: Any, at: Any) -> Any:
-        return np.bincount(patch, weights=held[at], minlength=len(patches)) >= min_incidents
+    def enough(patch: Any, piece: Any) -> Any:
+        return np.bincount(patch, weights=held[piece]) >= min_incidents
 
     kept = lowered(shapes, enough)
     return [(low, high, shape) for (low, high, _), shape in zip(found, kept, strict=True) if not shape.is_empty]
@@ -432,7 +435,7 @@ def bands(
     return tuple(found)
 
 
-def lowered(shapes: NDArray[Any], enough: Callable[[NDArray[Any], Places, Places], Any]) -> list[Any]:
+def lowered(shapes: NDArray[Any], enough: Callable[[Places, Places], Any]) -> list[Any]:
     """Draw patches with too few incidents in the band below, or omit them if there is none.
 
     A patch is a connected piece of a band with everything above it. Leaving a small one out would cut a hole into the
@@ -443,8 +446,8 @@ def lowered(shapes: NDArray[Any], enough: Callable[[NDArray[Any], Places, Places
     shapes
         Multipolygons of the bands, lowest first, shape (m,); they do not overlap.
     enough
-        Takes patches, shape (n,), and pairs of a position in it and one among the pieces of all bands (in the order of
-        `shapely.get_parts(shapes)`); says of each patch whether it rests on enough, shape (n,).
+        Takes the patch of each of some pieces, numbered from 0, and its position among the pieces of all bands (in the
+        order of `shapely.get_parts(shapes)`), both of shape (n,); says of each patch whether it rests on enough.
 
     Returns
     -------
@@ -452,21 +455,51 @@ def lowered(shapes: NDArray[Any], enough: Callable[[NDArray[Any], Places, Places
         As many, empty where nothing is left of a band.
     """
     pieces, band = shapely.get_parts(shapes, return_index=True)
-    inside = shapely.point_on_surface(pieces)
+    if not len(pieces):
+        return list(shapes)
+    linked = _linked(pieces)
     drawn = np.full(len(pieces), -1)
-    for number in range(len(shapes)):
+    for number in range(band[-1] + 1):
         above = np.flatnonzero(band >= number)
         # From the lowest band up: join everything at or above it into patches, and let each piece keep the highest band
         # at which its patch still rests on enough.
-        patches = shapely.get_parts(shapely.union_all(pieces[above], grid_size=PRECISION_M))
-        patch, at = shapely.STRtree(inside[above]).query(patches, predicate="intersects")
-        drawn[above[at[enough(patches, patch, above[at])[patch]]]] = number
+        patch = connected_components(linked[above][:, above], directed=False)[1].astype(np.int64)
+        drawn[above[enough(patch, above)[patch]]] = number
     out = []
     for number in range(len(shapes)):
-        mine = pieces[drawn == number]
-        moved = (band[drawn == number] != number).any()
-        out.append(_polygons(shapely.union_all(mine, grid_size=PRECISION_M)) if moved else shapely.multipolygons(mine))
+        mine = np.flatnonzero(drawn == number)
+        if not (band[mine] != number).any():
+            out.append(shapely.multipolygons(pieces[mine]))
+            continue
+        # Only pieces that share a line have to be joined: unions of many pieces take long.
+        patch = connected_components(linked[mine][:, mine], directed=False)[1]
+        out.append(_polygons(patch_shapes(pieces[mine], patch)))
     return out
+
+
+def patch_shapes(pieces: NDArray[Any], patch: Places) -> NDArray[Any]:
+    """Join pieces, shape (n,), to the ground of each patch, where `patch` is that of each piece, numbered from 0."""
+    joined = [shapely.union_all(pieces[patch == number], grid_size=PRECISION_M) for number in range(patch.max() + 1)]
+    # A union of one piece is not on the grid yet.
+    return np.asarray(shapely.set_precision(joined, PRECISION_M), dtype=object)
+
+
+def _linked(pieces: NDArray[Any]) -> csr_array:
+    """Return which pieces share part of their outlines, more than single points, shape (n, n).
+
+    Neighbouring bands are cut along the same line, so that their outlines have its corners in common.
+    """
+    rings, piece = shapely.get_rings(pieces, return_index=True)
+    xy, ring = shapely.get_coordinates(rings, return_index=True)
+    place = np.rint(xy / PRECISION_M).astype(np.int64)
+    place -= place.min(axis=0)
+    corner = np.unique(place[:, 0] * (place[:, 1].max() + 1) + place[:, 1], return_inverse=True)[1]
+    ends = np.sort(np.column_stack([corner[:-1], corner[1:]]), axis=1)
+    within = (ring[:-1] == ring[1:]) & (ends[:, 0] < ends[:, 1])
+    ends, owner = ends[within], piece[ring[:-1][within]]
+    segment = np.unique(ends[:, 0] * len(corner) + ends[:, 1], return_inverse=True)[1]
+    having = csr_array((np.ones(len(owner)), (owner, segment)), shape=(len(pieces), len(ends)))
+    return csr_array(having @ having.T)
 
 
 def _checked_levels(thresholds_per_km2: Sequence[float]) -> list[float]:

@@ -16,7 +16,7 @@ import shapely
 from numpy.typing import NDArray
 
 from pipeline.detect.clusters import ClusterMethod
-from pipeline.detect.density import density_bands, lowered
+from pipeline.detect.density import density_bands, lowered, patch_shapes
 from pipeline.detect.hotspots.ranking import detect
 from pipeline.detect.method import DetectInput, Findings, Method, Need, Scope
 from pipeline.domain.categories import ROOT
@@ -322,7 +322,11 @@ def guarded_bands(
         return layer
     tree = shapely.STRtree(shapely.points(xy))
 
-    def enough(patches: Any, _patch: Any, _at: Any) -> Any:
+    shapes = layer.geometry.to_numpy()
+    pieces = shapely.get_parts(shapes)
+
+    def enough(patch: Any, piece: Any) -> Any:
+        patches = patch_shapes(pieces[piece], patch)
         size = len(patches)
         held, _ = tree.query(patches, predicate="intersects")
         near, which = tree.query(shapely.buffer(patches, reach_m), predicate="intersects")
@@ -332,7 +336,7 @@ def guarded_bands(
             _largest(near.astype(np.int64), harm[which], size),
         )
 
-    kept = lowered(layer.geometry.to_numpy(), enough)
+    kept = lowered(shapes, enough)
     out = layer.set_geometry(gpd.GeoSeries(kept, crs=layer.crs, index=layer.index))
     return out[~out.geometry.is_empty].reset_index(drop=True)
 

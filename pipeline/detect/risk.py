@@ -10,7 +10,7 @@ import pandas as pd
 import shapely
 from numpy.typing import ArrayLike, NDArray
 
-from pipeline.detect.density import filled, lowered, month_rows, places_of
+from pipeline.detect.density import filled, lowered, month_rows, patch_shapes, places_of
 from pipeline.detect.kde import SCALE, Surface, bin_linear, density_from_bins, kde_grid
 from pipeline.detect.method import DetectInput, Findings, Method, Need, Scope
 from pipeline.domain.categories import ROOT
@@ -288,8 +288,10 @@ def _bands(risk: RiskSurface, *, within: Any, places_m: NDArray[np.float64], lea
         shapes.append(shape)
     if shapes:
         tree = shapely.STRtree(shapely.points(places_m))
+        pieces = shapely.get_parts(shapes)
 
-        def enough(patches: Any, _patch: Any, _at: Any) -> Any:
+        def enough(patch: Any, piece: Any) -> Any:
+            patches = patch_shapes(pieces[piece], patch)
             held, _ = tree.query(patches, predicate="intersects")
             return np.bincount(held, minlength=len(patches)) >= least
 

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import shapely
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
-from pipeline.detect.density import density_bands, lowered, month_rows
+from pipeline.detect.density import density_bands, lowered, month_rows, patch_shapes
 from pipeline.domain.categories import ROOT, having, in_total, outside_total
 from pipeline.geography.grid import HexGrid
 from pipeline.geography.study_area import StudyArea
@@ -585,38 +586,44 @@ def _patches_with_room(bands: gpd.GeoDataFrame, *, counts: pd.DataFrame, plan: R
     made = pd.Series(index=bands.index, dtype="object")
     for category, mine in bands.groupby("category", sort=False):
         shapes, floors = _floors(str(category), counts=counts, plan=plan)
+        drawn = mine.geometry.to_numpy()
+        pieces = shapely.get_parts(drawn)
+        at, area = shapely.STRtree(shapes).query(pieces, predicate="intersects")
+        common = shapely.area(shapely.intersection(shapes[area], pieces[at]))
+        shared_m2 = csr_array((common, (at, area)), shape=(len(pieces), len(shapes)))
 
         def enough(
-            patches: NDArray[Any],
-            _patch: object,
-            _piece: object,
+            patch: NDArray[np.int64],
+            piece: NDArray[np.int64],
             *,
-            shapes: NDArray[Any] = shapes,
+            shared_m2: csr_array = shared_m2,
             floors: NDArray[np.int64] = floors,
         ) -> NDArray[np.bool_]:
-            left, room = floors.copy(), np.zeros(len(patches), dtype=bool)
-            for place, patch in enumerate(patches):
-                near = np.flatnonzero(shapely.intersects(shapes, patch))
-                over = near[shapely.area(shapely.intersection(shapes[near], patch)) > TOUCH_M2]
+            left, room = floors.copy(), np.zeros(patch.max() + 1, dtype=bool)
+            for number in range(len(room)):
+                over = np.flatnonzero(shared_m2[piece[patch == number]].sum(axis=0) > TOUCH_M2)
                 taken = _taken(left[over], np.zeros(len(over), dtype=np.int64), least)
                 if taken is not None:
                     left[over] -= taken
-                    room[place] = True
+                    room[number] = True
             return room
 
-        made[mine.index] = lowered(mine.geometry.to_numpy(), enough)
+        made[mine.index] = lowered(drawn, enough)
     shown = gpd.GeoSeries(made, index=bands.index, crs=bands.crs)
     return bands.set_geometry(shown)[~shown.is_empty]
 
 
 def _addressed(bands: gpd.GeoDataFrame, addresses: NDArray[np.float64], least: int) -> gpd.GeoDataFrame:
     """Lower the band of patches with too few addresses; a patch is a connected piece with everything above it."""
-
-    def enough(patches: NDArray[Any], _patch: object, _piece: object) -> NDArray[np.bool_]:
-        return np.array([_addresses_in(p, addresses) >= least for p in patches], dtype=bool)
-
     shapes = pd.Series(index=bands.index, dtype="object")
     for _, mine in bands.groupby("category", sort=False):
-        shapes[mine.index] = lowered(mine.geometry.to_numpy(), enough)
+        drawn = mine.geometry.to_numpy()
+        pieces = shapely.get_parts(drawn)
+
+        def enough(patch: NDArray[np.int64], piece: NDArray[np.int64], *, pieces: NDArray[Any] = pieces) -> Any:
+            found = [_addresses_in(p, addresses) >= least for p in patch_shapes(pieces[piece], patch)]
+            return np.array(found, dtype=bool)
+
+        shapes[mine.index] = lowered(drawn, enough)
     made = gpd.GeoSeries(shapes, index=bands.index, crs=bands.crs)
     return bands.set_geometry(made)[~made.is_empty]

@@ -7,7 +7,7 @@ import shapely
 from pydantic import ValidationError
 
 from pipeline.config import Density, DensityBands
-from pipeline.detect.density import Band, bands, density_bands, lowered, mean_thresholds, share_thresholds
+from pipeline.detect.density import Band, bands, density_bands, lowered, mean_thresholds, patch_shapes, share_thresholds
 from pipeline.detect.kde import density, kde_grid, peak_per_km2
 from pipeline.errors import InputError
 from pipeline.geography.grid import Grid
@@ -100,11 +100,12 @@ def box(*corners):
     return shapely.MultiPolygon([shapely.box(*corners)])
 
 
-def holding(fewest, places):
+def holding(fewest, places, bands_):
     """Say which patches hold at least so many of the places."""
-    points = shapely.points(places)
+    points, pieces = shapely.points(places), shapely.get_parts(bands_)
 
-    def enough(patches, _patch, _piece):
+    def enough(patch, piece):
+        patches = patch_shapes(pieces[piece], patch)
         return np.array([shapely.contains(p, points).sum() >= fewest for p in patches], dtype=bool)
 
     return enough
@@ -116,7 +117,7 @@ def test_ground_on_too_few_is_drawn_in_the_band_below() -> None:
     bands_ = [box(*rings[0]) - box(*rings[1]), box(*rings[1]) - box(*rings[2]), box(*rings[2])]
     places = [(5, 5), (80, 80), (35, 35), (55, 35), (35, 55), (45, 45)]
     sizes = {
-        fewest: [shape.area for shape in lowered(np.array(bands_), holding(fewest, places))]
+        fewest: [shape.area for shape in lowered(np.array(bands_), holding(fewest, places, bands_))]
         for fewest in (1, 2, 4, 5, 7)
     }
     assert sizes == {
@@ -126,15 +127,15 @@ def test_ground_on_too_few_is_drawn_in_the_band_below() -> None:
         5: [8100, 0, 0],
         7: [0, 0, 0],
     }
-    (whole,) = [shape for shape in lowered(np.array(bands_), holding(5, places)) if not shape.is_empty]
+    (whole,) = [shape for shape in lowered(np.array(bands_), holding(5, places, bands_)) if not shape.is_empty]
     assert [len(part.interiors) for part in whole.geoms] == [0]  # no hole says where the few are
-    assert all(shape.is_valid for shape in lowered(np.array(bands_), holding(2, places)))
+    assert all(shape.is_valid for shape in lowered(np.array(bands_), holding(2, places, bands_)))
 
 
 def test_a_patch_apart_is_judged_by_itself() -> None:
     ring, far = shapely.box(0, 0, 30, 30) - shapely.box(10, 10, 20, 20), shapely.box(100, 0, 130, 30)
     bands_ = [shapely.MultiPolygon([ring, far]), box(10, 10, 20, 20)]
-    low, high = lowered(np.array(bands_), holding(2, [(5, 5), (15, 15), (110, 10)]))
+    low, high = lowered(np.array(bands_), holding(2, [(5, 5), (15, 15), (110, 10)], bands_))
     assert low.area == 900
     assert high.is_empty
     assert not low.intersects(far)
