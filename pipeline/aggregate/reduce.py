@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ __all__ = [
     "LOCATION_KEY",
     "PLACE_KEY",
     "CountJob",
+    "IncidentsOfPeriod",
     "OpenPart",
     "count_area_days",
     "count_area_months",
@@ -40,6 +42,8 @@ __all__ = [
     "reduce_days",
     "reduce_facets",
     "reduce_places",
+    "with_place",
+    "within_region",
 ]
 
 LOCATION_KEY = ("easting_m", "northing_m", "month", "categories")
@@ -98,13 +102,8 @@ def _location_queries(
         values = f"SELECT '' UNION SELECT {name} FROM parts WHERE {name} IS NOT NULL ORDER BY 1"
         asked.connection.execute(f"DROP TYPE IF EXISTS of_{name}")
         asked.connection.execute(f"CREATE TYPE of_{name} AS ENUM ({values})")
-    without = "".join(
-        f" AND NOT (pow(easting_m - {float(x)!r}, 2) + pow(northing_m - {float(y)!r}, 2) <= {float(radius_m) ** 2!r})"
-        for x, y, radius_m in placeholders
-    )
     key = ", ".join(LOCATION_KEY)
-    precise = ", ".join(literal(p) for p in precision)
-    where = f"WHERE place = 'point' AND place_precision IN ({precise}) AND NOT online{without}"
+    where = f"WHERE {with_place(placeholders=placeholders, precision=precision)}"
     coded = ", ".join(f"{name}::of_{name} AS {name}" for name in _CODED)
     # With one level of areas the smallest area of a place is its borough.
     smallest = "coalesce(ward_code::VARCHAR, borough_code::VARCHAR) AS ward_code"
@@ -118,6 +117,21 @@ def _location_queries(
         f"SELECT * REPLACE ({texts}, {smallest}) FROM ({counted})",
         f"SELECT DISTINCT {key}, victim_hash FROM PARTS {where} AND victim_hash IS NOT NULL ORDER BY ALL",
     )
+
+
+def with_place(*, placeholders: Iterable[tuple[float, float, float]], precision: Collection[str]) -> str:
+    """Write the condition that a row is counted in the locations; parameters are those of `CountJob`."""
+    without = "".join(
+        f" AND NOT (pow(easting_m - {float(x)!r}, 2) + pow(northing_m - {float(y)!r}, 2) <= {float(radius_m) ** 2!r})"
+        for x, y, radius_m in placeholders
+    )
+    precise = ", ".join(literal(p) for p in precision)
+    return f"place = 'point' AND place_precision IN ({precise}) AND NOT online{without}"
+
+
+def within_region(*, unplaced_inside: bool) -> str:
+    """Write the condition that a row counts in the region; the parameter is that of `CountJob`."""
+    return f"place NOT IN ({_elsewhere(unplaced_inside)})"
 
 
 def _elsewhere(unplaced_inside: bool) -> str:  # noqa: FBT001 named at each call
@@ -398,6 +412,112 @@ def reduce_area_days(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
 def reduce_places(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Merge counts by place."""
     return merge_counts(parts, key=PLACE_KEY)
+
+
+# Incidents of a period: counted by what describes them, or read one by one.
+
+_WEEK_MINUTES = 7 * 1440
+_ANSWERS = {
+    "weekday": "CASE WHEN date_precision = 'day' THEN isodow(TRY_CAST(occurred_on AS DATE)) END",
+    # Incidents are counted by hour of the week, so the start is moved by whole weeks: fewer values, fewer rows.
+    "interval_start": f"((interval_start % {_WEEK_MINUTES}) + {_WEEK_MINUTES}) % {_WEEK_MINUTES}",
+}
+"""Columns that are made from those of a part; the others are taken as they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentsOfPeriod:
+    """The incidents of a period that count in the total, in the parts that hold them.
+
+    Attributes
+    ----------
+    parts
+        Parts of INCIDENTS, each with the condition that a row of it is meant: `with_place` or `within_region`.
+    months
+        First and last month (yyyymm).
+    lacking
+        Months of these whose rows are left out.
+    outside
+        Categories that count in no total.
+    spill
+        Folder for what does not fit in memory.
+    memory_limit_mb
+        Memory of the database, in MB.
+    """
+
+    parts: Sequence[tuple[Path, str]]
+    months: tuple[int, int]
+    lacking: Collection[int]
+    outside: Collection[str]
+    spill: Path
+    memory_limit_mb: int
+
+    def counted(self, by: Sequence[str], *, members: pd.DataFrame | None = None) -> pd.DataFrame:
+        """Count incidents by what describes them: memory follows the number of different descriptions, not the rows.
+
+        Parameters
+        ----------
+        by
+            Columns of INCIDENTS, weekday (1 is Monday; null where only the month is known), and interval_start, here
+            in minutes since a Thursday's midnight.
+        members
+            Places inside hotspots: hotspot_id, easting_m, northing_m. An incident counts in each hotspot that has its
+            place; by default, every incident once.
+
+        Returns
+        -------
+        counts
+            The columns `by`, incidents and, with `members`, hotspot_id; in no particular order.
+        """
+        columns = ", ".join(f"{_ANSWERS.get(name, identifier(name))} AS {identifier(name)}" for name in by)
+        with self._open() as connection:
+            if members is None:
+                counted = f"SELECT {columns}, count(*) AS incidents FROM ({self._rows()}) GROUP BY ALL"
+                return self._frame(connection, counted)
+            number, ids = pd.factorize(members["hotspot_id"])
+            places = {name: members[name].to_numpy(dtype="float64") for name in ("easting_m", "northing_m")}
+            connection.register("members", pa.table({"hotspot": number, **places}))
+            counts = self._frame(
+                connection,
+                f"SELECT hotspot, {columns}, count(*) AS incidents FROM ({self._rows()}) "
+                "JOIN members USING (easting_m, northing_m) GROUP BY ALL",
+            )
+            return counts.assign(hotspot_id=ids.take(counts.pop("hotspot").to_numpy()))
+
+    def rows(self, columns: Sequence[str]) -> pd.DataFrame:
+        """Read columns of INCIDENTS, one row for each incident in the order of the parts."""
+        named = ", ".join(identifier(name) for name in columns)
+        with self._open() as connection:
+            return self._frame(connection, f"SELECT {named} FROM ({self._rows()})")
+
+    def _rows(self) -> str:
+        """Write the query of all rows that are meant."""
+        first, last = (int(month) for month in self.months)
+        lacking = ", ".join(str(int(month)) for month in sorted(self.lacking)) or "NULL"
+        of_period = f"month BETWEEN {first} AND {last} AND (month IN ({lacking})) IS NOT TRUE"
+        runs = groupby(self.parts, key=lambda part: part[1])
+        return " UNION ALL ".join(
+            f"SELECT * FROM {scan_parts([part for part, _ in run])} "
+            f"WHERE {of_period} AND {condition} AND {_in_total(self.outside)}"
+            for condition, run in runs
+        )
+
+    @contextmanager
+    def _open(self) -> Iterator[Any]:
+        folders = {part.parent for part, _ in self.parts}
+        with (
+            guarded(
+                "the incidents of a window while they were counted",
+                damaged="a part of the incidents that an earlier step wrote cannot be read back",
+            ),
+            connect(memory_limit_mb=self.memory_limit_mb, folders=folders, spill=self.spill) as connection,
+        ):
+            yield connection
+
+    @staticmethod
+    def _frame(connection: Any, sql: str) -> pd.DataFrame:
+        frame: pd.DataFrame = connection.sql(sql).to_arrow_table().to_pandas()
+        return frame
 
 
 # The counts of a part, kept on disk beside it, so that a part that has not changed is never counted again.

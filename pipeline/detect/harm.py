@@ -399,12 +399,15 @@ def _earlier(data: DetectInput) -> Period | None:
     return window.earlier
 
 
+_READ = ("categories", "offence_group", "ward_code", "borough_code")
+
+
 def _harm(data: DetectInput) -> Findings:
     """Count harm in one window."""
     headline, name, crs = data.window.headline, data.window.headline.id, data.areas.crs
     if data.timed is None or data.described is None or data.weights is None:
         return Findings()
-    settings, rows = data.config.harm, data.timed(headline)
+    settings, rows = data.config.harm, data.timed(headline).rows(_READ)
     lookup = Lookup(data.weights, data.labels)
     by = _chosen(data, lookup, rows)
 
@@ -418,7 +421,7 @@ def _harm(data: DetectInput) -> Findings:
     weight, offence, harm = weighed(rows)
     offences = offence_table(weight, offence, harm)
     earlier = _earlier(data)
-    before = data.timed(earlier) if earlier is not None else None
+    before = data.timed(earlier).rows(_READ) if earlier is not None else None
     harm_before = weighed(before)[2] if before is not None else None
     areas, tables = data.areas[data.areas["covered"]], []
     spread = 1.0
@@ -458,7 +461,7 @@ def _harm(data: DetectInput) -> Findings:
                 spread=spread,
             )
         )
-    placed = data.described(headline)
+    placed = data.described(headline).rows(["easting_m", "northing_m", "ward_code", "categories", "offence_group"])
     placed = placed.assign(harm=weighed(placed)[2])
     placed = placed[placed["harm"].notna()].sort_values(["easting_m", "northing_m"], kind="stable", ignore_index=True)
     guard = Guard(settings.min_incidents, settings.max_share_pct)

@@ -14,7 +14,6 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from pipeline.detect.hotspots.description import CLEARLY_ABOVE, tails_above
-from pipeline.detect.hotspots.outlines import within
 from pipeline.detect.method import DetectInput, Findings, Method, Need, Scope
 from pipeline.domain.categories import ROOT, having
 from pipeline.statistics.aoristic import UNITS, week_units
@@ -56,9 +55,10 @@ def week_hours(incidents: pd.DataFrame, *, place: ArrayLike, row: ArrayLike, pla
     ----------
     incidents
         weekday (1 is Monday; null where only the month is known), hour_band (0 to 23 or null), interval_start and
-        interval_minutes (null where an incident did not happen between two times), shape (n,).
+        interval_minutes (null where an incident did not happen between two times), and incidents: how many are alike.
+        Shape (n,).
     place, row
-        Which incidents are in which place, shape (m,): an incident may be in several places or in none.
+        Which rows are in which place, shape (m,): a row may be in several places or in none.
     places
         Number of places.
 
@@ -75,7 +75,10 @@ def week_hours(incidents: pd.DataFrame, *, place: ArrayLike, row: ArrayLike, pla
     between = incidents["interval_minutes"].notna().to_numpy()
     slot = np.where((day > 0) & (hour >= 0) & ~between, (day - 1) * 24 + hour, -1)[of]
     known = slot >= 0
-    plain = np.bincount(where[known] * WEEK_HOURS + slot[known], minlength=places * WEEK_HOURS)
+    alike = incidents["incidents"].to_numpy(dtype=np.int64)
+    plain = np.bincount(
+        where[known] * WEEK_HOURS + slot[known], weights=alike[of[known]], minlength=places * WEEK_HOURS
+    )
     units = UNITS * plain.reshape(places, WEEK_HOURS).astype(np.int64)
     start, minutes = (
         incidents[name].to_numpy(dtype=np.float64, na_value=0) for name in ("interval_start", "interval_minutes")
@@ -83,7 +86,7 @@ def week_hours(incidents: pd.DataFrame, *, place: ArrayLike, row: ArrayLike, pla
     shared = np.flatnonzero(between)
     for first in range(0, len(shared), _ROWS):
         rows = shared[first : first + _ROWS]
-        each = week_units(start[rows], minutes[rows], band_minutes=60)
+        each = alike[rows, None] * week_units(start[rows], minutes[rows], band_minutes=60)
         # Which rows of this chunk each place has, as a matrix of ones: incidents of several places count in each.
         number = np.full(len(incidents), -1, dtype=np.int64)
         number[rows] = np.arange(len(rows))
@@ -258,13 +261,14 @@ def category_tables(
     ids = sorted({category for text in texts for category in str(text).split(";")} - {"", ROOT})
     members = [np.flatnonzero(having(incidents["categories"], category)) for category in ids]
     held = np.array([len(rows) for rows in members], dtype=np.int64)
+    alike = incidents["incidents"].to_numpy(dtype=np.int64)
     row = np.concatenate(members) if members else np.zeros(0, dtype=np.int64)
     units = week_hours(incidents, place=np.repeat(np.arange(len(ids)), held), row=row, places=len(ids))
     found = hour_tables(
         Level.REGION,
         ids,
         units,
-        incidents=held,
+        incidents=np.array([alike[rows].sum() for rows in members], dtype=np.int64),
         region=region,
         min_incidents=min_incidents,
         seed=seed,
@@ -279,13 +283,23 @@ def category_tables(
 # -------------------------
 
 
+_TIMES = ("weekday", "hour_band", "interval_start", "interval_minutes")
+
+
+def _sums(place: ArrayLike, incidents: ArrayLike, places: int) -> Ints:
+    """Add up incidents by place, shape (places,)."""
+    return np.bincount(place, weights=incidents, minlength=places).astype(np.int64)
+
+
 def _hours(data: DetectInput) -> Findings:
     """Count one window by hour of the week."""
     headline, name = data.window.headline, data.window.headline.id
     if data.timed is None:
         return Findings()
     settings, seed = data.config.detect.hours, data.config.run.seed
-    rows = data.timed(headline)
+    # Incidents that are alike are one row with their number.
+    rows = data.timed(headline).counted([*_TIMES, "categories", "borough_code", "ward_code"])
+    incidents = rows["incidents"].to_numpy(dtype=np.int64)
     areas, codes, members = data.areas[data.areas["covered"]], {}, {}
     everyone = np.arange(len(rows))
     codes[Level.REGION.value] = areas.loc[areas["level"] == Level.REGION, "area_code"].tolist()
@@ -302,7 +316,7 @@ def _hours(data: DetectInput) -> Findings:
             level,
             codes[level],
             units,
-            incidents=np.bincount(place, minlength=len(codes[level])).astype(np.int64),
+            incidents=_sums(place, incidents[row], len(codes[level])),
             region=None if level == Level.REGION else region[0],
             min_incidents=settings.min_incidents,
             seed=seed,
@@ -317,13 +331,14 @@ def _hours(data: DetectInput) -> Findings:
         peaks.append(each[1])
     hotspots = data.made.get(f"hotspots/{name}.parquet")
     if hotspots is not None and len(hotspots) and data.described is not None:
-        placed = data.described(headline)
-        which, at = within(hotspots["geometry"].to_numpy(), placed)
+        inside = data.described(headline).counted(_TIMES, members=data.made[f"hotspots/{name}.members.parquet"])
+        ids = hotspots["hotspot_id"].astype(str).tolist()
+        which = pd.Index(ids).get_indexer(inside["hotspot_id"])
         found = hour_tables(
             HOTSPOT,
-            hotspots["hotspot_id"].astype(str).tolist(),
-            week_hours(placed, place=which, row=at, places=len(hotspots)),
-            incidents=np.bincount(which, minlength=len(hotspots)).astype(np.int64),
+            ids,
+            week_hours(inside, place=which, row=np.arange(len(inside)), places=len(ids)),
+            incidents=_sums(which, inside["incidents"], len(ids)),
             region=region[0],
             min_incidents=settings.min_incidents,
             seed=seed,
@@ -343,7 +358,7 @@ def _hours(data: DetectInput) -> Findings:
             f"patterns/{name}/{HOURS.name}.parquet": HOURS.conform(pd.concat(hours, ignore_index=True)),
             f"patterns/{name}/{HOUR_PEAKS.name}.parquet": HOUR_PEAKS.conform(pd.concat(peaks, ignore_index=True)),
         },
-        choices={f"hours {name}": f"{timed:,} of {len(rows):,} incidents have a day and a time"},
+        choices={f"hours {name}": f"{timed:,} of {int(incidents.sum()):,} incidents have a day and a time"},
         cautions=tuple(cautions),
     )
 

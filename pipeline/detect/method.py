@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 
 import geopandas as gpd
 import pandas as pd
@@ -18,7 +18,7 @@ from pipeline.domain.progress import Progress, unwatched
 from pipeline.geography.study_area import StudyArea
 from pipeline.tables import Level, Table
 
-__all__ = ["DetectInput", "Findings", "Method", "Need", "Scope"]
+__all__ = ["DetectInput", "Findings", "Incidents", "Method", "Need", "Scope"]
 
 
 class Need(StrEnum):
@@ -45,6 +45,16 @@ class Scope(StrEnum):
     """Once for each distinct headline window of an internal profile; not at all where there is none."""
     RUN = "run"
     """Once: `DetectInput.window` is the window of the first profile."""
+
+
+class Incidents(Protocol):
+    """Incidents of a period: there may be tens of millions, so methods ask for counts where these will do."""
+
+    def counted(self, by: Sequence[str], *, members: pd.DataFrame | None = None) -> pd.DataFrame:
+        """Count them by what describes them: as `pipeline.aggregate.reduce.IncidentsOfPeriod.counted`."""
+
+    def rows(self, columns: Sequence[str]) -> pd.DataFrame:
+        """Read columns of the table `incidents`, one row each, in the order of the data."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,14 +92,12 @@ class DetectInput:
         Sums the counts of covered wards over periods: takes periods and categories, returns area_code, period,
         category, incidents.
     described
-        Reads the incidents of a period that have a place, one row each, with what `hotspot_facts` counts; None where no
-        profile shows it.
+        The incidents of a period that have a place and are in `locations`, to be counted or read; None where no profile
+        shows them.
     denominators
         Populations used for one category only: area_code, category, population, measure; None where there are none.
     timed
-        Reads the incidents of a period that count in the region, one row each: weekday (1 is Monday; null where the day
-        is not known), hour_band, interval_start, interval_minutes, categories, offence_group, ward_code, borough_code;
-        None where no profile shows it.
+        The incidents of a period that count in the region, to be counted or read; None where no profile shows them.
     month_counts
         Sums the counts of the region and its areas above the smallest over periods, as `ward_counts` does: takes
         periods, categories and levels; None where no profile shows it.
@@ -124,8 +132,8 @@ class DetectInput:
     bandwidth: BandwidthChoice | None
     apart: pd.DataFrame | None = None
     incidents_apart: pd.DataFrame | None = None
-    described: Callable[[Period], pd.DataFrame] | None = None
-    timed: Callable[[Period], pd.DataFrame] | None = None
+    described: Callable[[Period], Incidents] | None = None
+    timed: Callable[[Period], Incidents] | None = None
     month_counts: Callable[[Sequence[Period], Sequence[str], Sequence[str]], pd.DataFrame] | None = None
     weights: Mapping[str, float] | None = None
     labels: Mapping[str, str] = field(default_factory=dict)

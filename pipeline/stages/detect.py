@@ -3,13 +3,14 @@
 import itertools
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 import pandas as pd
 
 from pipeline.aggregate.counts import sum_periods
 from pipeline.aggregate.coverage import source_of, unplaced_inside
+from pipeline.aggregate.reduce import IncidentsOfPeriod, with_place, within_region
 from pipeline.detect.density import bandwidth_of, month_rows
 from pipeline.detect.method import DetectInput, Findings, Method, Need, Scope
 from pipeline.detect.registry import METHODS
@@ -22,25 +23,13 @@ from pipeline.ingest import read_streets, read_weights, stored_mask
 from pipeline.stages import Context
 from pipeline.stages.release import released_anchor
 from pipeline.storage.files import read_batches, read_json, read_table, write_json, write_layer, write_table
-from pipeline.tables import AREA_MONTHS, AREAS, LOCATIONS, Place
+from pipeline.tables import AREA_MONTHS, AREAS, LOCATIONS
 
 __all__ = ["headline_windows", "run"]
 
 DATED = [
     "easting_m", "northing_m", "occurred_on", "date_precision", "month", "place", "place_precision", "online",
     "categories",
-]  # fmt: skip
-
-PLACE_AND_MONTH = ["easting_m", "northing_m", "month"]
-DESCRIBED = [
-    *PLACE_AND_MONTH, "occurred_on", "date_precision", "hour_band", "interval_start", "interval_minutes",
-    "categories", "kind", "place_type",
-    "reporting_route", "organisation", "offence_group", "ward_code",
-]  # fmt: skip
-
-TIMED = [
-    "occurred_on", "date_precision", "hour_band", "interval_start", "interval_minutes", "categories", "offence_group",
-    "ward_code", "borough_code",
 ]  # fmt: skip
 
 
@@ -153,7 +142,7 @@ def _load(
         bandwidth=None,
         streets=streets,
         denominators=people if len(people) else None,
-        timed=partial(_timed, context, outside) if internal and len(places) else None,
+        timed=partial(_timed, context) if internal and len(places) else None,
         weights=weights,
         labels={c["id"]: c["label"] for c in read_json(context.work("ingest.json"))["categories"]},
         month_counts=month_counts if internal else None,
@@ -191,8 +180,7 @@ def _load(
         incidents=incidents,
         incidents_apart=incidents_apart,
         bandwidth=bandwidth_of(month_rows(locations, window.headline), settings=config.detect.density),
-        # Several methods ask for the same window, and reading it takes as long as they do.
-        described=lru_cache(maxsize=1)(partial(_described, context, locations, outside)) if internal else None,
+        described=partial(_described, context, span) if internal else None,
     )
 
 
@@ -205,7 +193,7 @@ def _every_month(context: Context, span: Span, *, total: bool = True) -> Iterato
     What a month holds that one of the sources lacks is left aside: it would show the places of the others alone.
     """
     outside = outside_total(context.config.categories) if total else ()
-    columns = [*PLACE_AND_MONTH, "incidents", *(["categories"] if outside else [])]
+    columns = ["easting_m", "northing_m", "month", "incidents", *(["categories"] if outside else [])]
     for rows in read_batches(context.work("locations.parquet"), columns):
         held = without_months(rows, span.lacking.uneven)
         yield held[in_total(held["categories"], outside)] if outside else held
@@ -237,48 +225,41 @@ def _on_masked_ground(places: pd.DataFrame, study: StudyArea) -> list[str]:
     return [caution]
 
 
-def _described(context: Context, locations: pd.DataFrame, outside: Collection[str], period: Period) -> pd.DataFrame:
-    """Read the incidents of a period that lie at the places of `locations`, with what describes them."""
-    record = read_json(context.work("ingest.json"))
-    wanted = [
-        ("month", ">=", period.first_month),
-        ("month", "<=", period.last_month),
-        ("place", "==", "point"),
-        ("place_precision", "in", list(context.config.detect.precision)),
-        ("online", "==", False),
-    ]
-    read = pd.concat(
-        [pd.read_parquet(context.folder / p["part"], columns=DESCRIBED, filters=wanted) for p in record["parts"]],
-        ignore_index=True,
-    )
-    read = read[in_total(read["categories"], outside)]
-    # Placeholders and months that a source lacks are no part of `locations`: a place and month that it does not have
-    # drops out here too.
-    kept = month_rows(locations, period)[PLACE_AND_MONTH].drop_duplicates()
-    read = read.merge(kept, on=PLACE_AND_MONTH)
-    day = pd.to_datetime(read["occurred_on"].where(read["date_precision"] == "day"), errors="coerce")
-    return read.assign(weekday=day.dt.day_of_week + 1).drop(columns=["occurred_on", "date_precision"])
+def _described(context: Context, span: Span, period: Period) -> IncidentsOfPeriod:
+    """Return the incidents of a period that locations are counted from."""
+    config = context.config
+    spots = [(p.easting_m, p.northing_m, p.radius_m) for p in config.detect.placeholder_locations]
+    condition = with_place(placeholders=spots, precision=config.detect.precision)
+    # What a month holds that one of the sources lacks is no part of the locations that are read.
+    return _chosen(context, [condition] * len(_parts(context)), period, lacking=span.lacking.uneven)
 
 
-def _timed(context: Context, outside: Collection[str], period: Period) -> pd.DataFrame:
-    """Read the incidents of a period that count in the region, with what dates them."""
-    record = read_json(context.work("ingest.json"))
-    inside = unplaced_inside(
-        ((part["label"], part["report"]["places"]) for part in record["parts"]), context.config.incidents
+def _timed(context: Context, period: Period) -> IncidentsOfPeriod:
+    """Return the incidents of a period that count in the region."""
+    parts = _parts(context)
+    places = ((part["label"], part["report"]["places"]) for part in parts)
+    inside = unplaced_inside(places, context.config.incidents)
+    conditions = [within_region(unplaced_inside=inside[source_of(part["label"])]) for part in parts]
+    return _chosen(context, conditions, period)
+
+
+def _parts(context: Context) -> list[dict[str, Any]]:
+    return list(read_json(context.work("ingest.json"))["parts"])
+
+
+def _chosen(
+    context: Context, conditions: Sequence[str], period: Period, *, lacking: Collection[int] = ()
+) -> IncidentsOfPeriod:
+    """Name the rows of all parts, each with its condition."""
+    files = [context.folder / part["part"] for part in _parts(context)]
+    return IncidentsOfPeriod(
+        parts=tuple(zip(files, conditions, strict=True)),
+        months=(period.first_month, period.last_month),
+        lacking=lacking,
+        outside=outside_total(context.config.categories),
+        spill=context.work(".spill-detect"),
+        memory_limit_mb=context.config.run.memory_limit_mb,
     )
-    frames = []
-    for part in record["parts"]:
-        apart = {Place.OUTSIDE, Place.NOT_COVERED} | (set() if inside[source_of(part["label"])] else {Place.NONE})
-        wanted = [
-            ("month", ">=", period.first_month),
-            ("month", "<=", period.last_month),
-            ("place", "not in", sorted(apart)),
-        ]
-        read = pd.read_parquet(context.folder / part["part"], columns=TIMED, filters=wanted)
-        frames.append(read[in_total(read["categories"], outside)])
-    read = pd.concat(frames, ignore_index=True)
-    day = pd.to_datetime(read["occurred_on"].where(read["date_precision"] == "day"), errors="coerce")
-    return read.assign(weekday=day.dt.day_of_week + 1).drop(columns=["occurred_on", "date_precision"])
 
 
 def _find(method: Method, data: DetectInput) -> Findings:

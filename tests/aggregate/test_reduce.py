@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -11,12 +12,16 @@ import pytest
 from pipeline.aggregate.reduce import (
     KEPT,
     CountJob,
+    IncidentsOfPeriod,
     count_part,
     merge_kept,
     merge_locations,
     merge_victims,
+    with_place,
+    within_region,
 )
 from pipeline.ingest.incidents.read import incidents_schema
+from pipeline.statistics.aoristic import week_units
 from pipeline.storage.files import read_table
 from pipeline.tables import LOCATIONS
 
@@ -142,3 +147,70 @@ def test_no_point_at_all_is_an_empty_table(tmp_path: Path) -> None:
     folders = kept(tmp_path, [[]])
     assert merge_locations(folders, out=tmp_path / "l.parquet", months=(202401, 202412))[0] == 0
     assert len(read_table(tmp_path / "l.parquet", LOCATIONS)) == 0
+
+
+def test_incidents_of_a_period_are_counted_as_by_hand(tmp_path: Path) -> None:
+    def one(n: int, **changes: Any) -> dict[str, Any]:
+        return row(n, place=0, month=1, categories="race", victim=None, outcome="other") | changes
+
+    files = [
+        part(
+            tmp_path / "a.parquet",
+            [
+                one(1),  # Wednesday 3 January 2024
+                one(2, hour_band=4),
+                one(3, date_precision="month"),
+                one(4, place="borough", easting_m=None, northing_m=None),
+                one(5, categories="asb"),
+                one(6, month=202403),
+            ],
+        ),
+        part(
+            tmp_path / "b.parquet",
+            [
+                one(7),
+                one(8, month=202402),
+                row(9, place=2, month=1, categories="", victim=None, outcome=""),
+            ],
+        ),
+    ]
+    condition = with_place(placeholders=[(531_000.0, 180_000.0, 5.0)], precision=["point"])
+
+    def of(where: str) -> IncidentsOfPeriod:
+        return IncidentsOfPeriod(
+            parts=[(file, where) for file in files],
+            months=(202401, 202402),
+            lacking={202402},
+            outside={"asb"},
+            spill=tmp_path / "spill",
+            memory_limit_mb=500,
+        )
+
+    placed = of(condition)
+    by_day = placed.counted(["weekday", "hour_band"]).sort_values(["weekday", "hour_band"]).fillna(-1)
+    assert by_day.to_numpy(dtype=int).tolist() == [[3, 4, 1], [3, -1, 2], [-1, -1, 1]]
+    members = pd.DataFrame({"hotspot_id": ["H2", "H1"], "easting_m": 530_000.1, "northing_m": [180_000.2, 180_500.0]})
+    inside = placed.counted(["categories"], members=members)
+    assert inside.to_dict("records") == [{"categories": "race", "incidents": 4, "hotspot_id": "H2"}]
+    # Those without a place are in the region, and so is the placeholder; rows come in the order of the parts.
+    region = of(within_region(unplaced_inside=True)).rows(["incident_id"])
+    assert region["incident_id"].tolist() == ["I1", "I2", "I3", "I4", "I7", "I9"]
+
+
+def test_starts_of_intervals_are_moved_by_whole_weeks(tmp_path: Path) -> None:
+    starts = [-60, 7 * 1440 - 60, 2000 * 7 * 1440 - 60]
+    rows_of = [
+        row(n, place=0, month=1, categories="", victim=None, outcome="")
+        | {"interval_start": start, "interval_minutes": 30}
+        for n, start in enumerate(starts)
+    ]
+    found = IncidentsOfPeriod(
+        parts=[(part(tmp_path / "a.parquet", rows_of), "TRUE")],
+        months=(202401, 202401),
+        lacking=(),
+        outside=(),
+        spill=tmp_path / "spill",
+        memory_limit_mb=500,
+    ).counted(["interval_start", "interval_minutes"])
+    assert found.to_dict("records") == [{"interval_start": 7 * 1440 - 60, "interval_minutes": 30, "incidents": 3}]
+    assert (week_units(starts, [30] * 3) == week_units([7 * 1440 - 60], [30])).all()

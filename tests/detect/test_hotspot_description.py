@@ -30,8 +30,7 @@ def incidents() -> pd.DataFrame:
     """Four incidents inside, two outside; one without an hour, one of two categories."""
     return pd.DataFrame(
         {
-            "easting_m": [10.0, 10.0, 10.0, 50.0, 500.0, 500.0],
-            "northing_m": [10.0, 10.0, 10.0, 50.0, 500.0, 500.0],
+            "hotspot_id": ["H001"] * 4 + [None] * 2,
             "weekday": pd.array([5, 5, 1, None, 7, 7], dtype="Float64"),
             "hour_band": pd.array([23, 21, None, 4, 0, 2], dtype="Int64"),
             "interval_start": pd.array([None] * 6, dtype="Int64"),
@@ -41,8 +40,19 @@ def incidents() -> pd.DataFrame:
             "organisation": ["police"] * 6,
             "reporting_route": pd.array([None] * 6, dtype="str"),
             "kind": ["offence"] * 6,
+            "incidents": 1,
         }
     )
+
+
+def counted(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Give incidents as `hotspot_facts` takes them: those inside, and all, each of the latter a row or added up."""
+    whole = rows.drop(columns="hotspot_id")
+    alike = [name for name in whole.columns if name != "incidents"]
+    return {
+        "inside": rows[rows["hotspot_id"].notna()],
+        "whole": whole.groupby(alike, dropna=False, as_index=False)["incidents"].sum(),
+    }
 
 
 def months(now: int, before: int) -> list[pd.DataFrame]:
@@ -56,7 +66,7 @@ def months(now: int, before: int) -> list[pd.DataFrame]:
 
 
 def facts(**changes: object) -> pd.DataFrame:
-    given: dict[str, object] = {"incidents": incidents(), "months": months(10, 5), "earlier_outlines": {}}
+    given: dict[str, object] = {**counted(incidents()), "months": months(10, 5), "earlier_outlines": {}}
     return hotspot_facts(hotspots(), **(given | {"comparison": COMPARED} | changes))
 
 
@@ -86,7 +96,7 @@ def test_incidents_between_two_times_are_shared_over_the_cells_of_the_week() -> 
         interval_start=pd.array([start, start, None, None, start, None], dtype="Int64"),
         interval_minutes=pd.array([360, 360, None, None, 180, None], dtype="Int64"),
     )
-    cells = {a: n for a, n in answers(facts(incidents=between), Question.WEEKDAY_HOUR).items() if any(n)}
+    cells = {a: n for a, n in answers(facts(**counted(between)), Question.WEEKDAY_HOUR).items() if any(n)}
     # Of 1 + 1 inside; of 2 + 1 with the one outside; Sunday's incident at 2 has an hour of its own.
     assert cells == {"5 7": (1, 2), "6 0": (1, 1), "7 0": (0, 1)}
 
@@ -133,5 +143,5 @@ def test_upper_tail_is_that_of_the_binomial() -> None:
 
 def test_no_hotspot_has_no_fact() -> None:
     assert hotspot_facts(
-        hotspots().iloc[:0], incidents=incidents(), months=months(1, 1), earlier_outlines={}, comparison=None
+        hotspots().iloc[:0], **counted(incidents()), months=months(1, 1), earlier_outlines={}, comparison=None
     ).empty

@@ -12,7 +12,7 @@ FRIDAY_22 = 4 * 24 + 22
 
 def incidents(rows: list[tuple]) -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=["weekday", "hour_band", "interval_start", "interval_minutes"])
-    return frame.astype("Int64")
+    return frame.astype("Int64").assign(incidents=1)
 
 
 def test_places_share_incidents_by_hand() -> None:
@@ -72,7 +72,7 @@ def test_categories_are_set_against_all_other_incidents() -> None:
     even = [(hour // 24 + 1, hour % 24, "fraud;theft" if hour < 24 else "fraud") for hour in range(168)]
     rows = [*even, *[(5, 22, "theft")] * 120, *[(2, 3, "arson")] * 3, (2, 4, "")]
     frame = pd.DataFrame(rows, columns=["weekday", "hour_band", "categories"])
-    frame = frame.assign(interval_start=pd.NA, interval_minutes=pd.NA)
+    frame = frame.assign(interval_start=pd.NA, interval_minutes=pd.NA, incidents=1)
     region = week_hours(frame, place=np.zeros(len(frame), dtype=int), row=np.arange(len(frame)), places=1)[0]
     hours, peaks = category_tables(frame, "R", region=region, min_incidents=100, seed=1)
     assert peaks[["category", "incidents", "timed"]].to_numpy().tolist() == [

@@ -23,7 +23,7 @@ from pipeline.statistics.change import ChangeRules, ChangeWord, Comparison, agai
 from pipeline.statistics.uncertainty import Dispersion, benjamini_hochberg, dispersion
 from pipeline.tables import HOTSPOT_FACTS
 
-__all__ = ["BANDS", "CLEARLY_ABOVE", "NOT_STATED", "Question", "hotspot_facts", "tails_above"]
+__all__ = ["ANSWERED", "BANDS", "CLEARLY_ABOVE", "NOT_STATED", "Question", "hotspot_facts", "tails_above"]
 
 Ints = NDArray[np.int64]
 
@@ -34,6 +34,8 @@ CLEARLY_ABOVE = 0.05
 """Largest expected share of false ones among the answers that are called clearly above the region's share."""
 _DESCRIBED = ("place_type", "organisation", "reporting_route", "kind")
 """Columns of incidents whose values are answers as they stand."""
+ANSWERED = ("weekday", "hour_band", "interval_start", "interval_minutes", "categories", *_DESCRIBED)
+"""Columns by which the incidents of `hotspot_facts` are counted."""
 
 
 class Question(StrEnum):
@@ -58,7 +60,8 @@ class Question(StrEnum):
 def hotspot_facts(
     hotspots: gpd.GeoDataFrame,
     *,
-    incidents: pd.DataFrame,
+    inside: pd.DataFrame,
+    whole: pd.DataFrame,
     months: Iterable[pd.DataFrame],
     earlier_outlines: Mapping[str, NDArray[np.object_]],
     comparison: Comparison | None,
@@ -70,11 +73,12 @@ def hotspot_facts(
     ----------
     hotspots
         The hotspots of a window, as `find_hotspots` gives them, with their outlines.
-    incidents
-        The incidents of the window that have a place, one row each: easting_m, northing_m, weekday (1 is Monday; null
-        where only the month is known), hour_band (0 to 23 or null), interval_start and interval_minutes (null where an
-        incident did not happen between two times), categories (joined by semicolons), place_type,
-        organisation, reporting_route, kind (null where not stated).
+    inside, whole
+        Incidents of the window inside the outlines, and all that have a place, counted by `ANSWERED`: weekday (1 is
+        Monday; null where only the month is known), hour_band (0 to 23 or null), interval_start and interval_minutes
+        (null where an incident did not happen between two times), categories (joined by semicolons), place_type,
+        organisation, reporting_route, kind (null where not stated); incidents; and hotspot_id for those inside, where
+        an incident counts in each outline that holds it.
     months
         Incidents by place and month over all the data, in batches: easting_m, northing_m, month (yyyymm), incidents.
     earlier_outlines
@@ -93,33 +97,37 @@ def hotspot_facts(
     if not len(hotspots):
         return HOTSPOT_FACTS.empty()
     ids, shapes = hotspots["hotspot_id"].astype(str).tolist(), hotspots.geometry.to_numpy()
-    hotspot, at = within(shapes, incidents)
-    made = [_rows(ids, Question.RECORDED, ["all"], *_crossed(hotspot, at, np.zeros(len(incidents), np.int64), 1, ids))]
+    # One table of counts: hotspots by their number, and all the data as one more.
+    counts = pd.concat([inside, whole], ignore_index=True)
+    number = np.repeat(len(ids), len(counts))
+    number[: len(inside)] = pd.Index(ids).get_indexer(inside["hotspot_id"])
+    counts = counts.assign(hotspot=number)
+    everyone = _crossed(counts, np.zeros(len(counts), np.int64), 1, ids)
+    made = [_rows(ids, Question.RECORDED, ["all"], *everyone)]
 
     # Answers of which each incident has one: a count for each, zeros too, tested against the rest of the region.
-    slots = _slots(incidents)
     cells = [f"{day} {band}" for day in range(1, 8) for band in range(BANDS)]
-    here, whole = _crossed(hotspot, at, slots, len(cells), ids)
-    between = _between(incidents, hotspot, at, len(ids))
-    made.append(_tested(ids, Question.WEEKDAY_HOUR, cells, here + between[:-1], whole + between[-1]))
+    here, everywhere = _crossed(counts, _slots(counts), len(cells), ids)
+    between = _between(counts, len(ids))
+    made.append(_tested(ids, Question.WEEKDAY_HOUR, cells, here + between[:-1], everywhere + between[-1]))
     for name in _DESCRIBED:
-        text = incidents[name].astype("object")
+        text = counts[name].astype("object")
         if text.isna().all():
             continue
         codes, answers = pd.factorize(text.where(text.notna(), NOT_STATED), sort=True)
         named = [str(answer) for answer in answers]
-        made.append(_tested(ids, Question(name), named, *_crossed(hotspot, at, codes, len(named), ids)))
+        made.append(_tested(ids, Question(name), named, *_crossed(counts, codes, len(named), ids)))
 
     # An incident may be in several categories, and counts in each, or in none: shares need not add up to the whole.
     # Millions of rows have a handful of different sets: each is split once.
-    codes, sets = pd.factorize(incidents["categories"].fillna(""))
+    codes, sets = pd.factorize(counts["categories"].fillna(""))
     split = [str(text).split(";") for text in sets]
     categories = sorted({category for listed in split for category in listed})
     held = np.array([[listed.count(category) for category in categories] for listed in split], dtype=np.int64)
     held = held.reshape(len(sets), len(categories))
-    here, whole = (counts @ held for counts in _crossed(hotspot, at, codes, len(sets), ids))
-    sizes = np.bincount(hotspot, minlength=len(ids)), len(incidents)
-    made.append(_tested(ids, Question.CATEGORY, categories, here, whole, sizes=sizes))
+    here, everywhere = (found @ held for found in _crossed(counts, codes, len(sets), ids))
+    sizes = everyone[0][:, 0], int(everyone[1][0])
+    made.append(_tested(ids, Question.CATEGORY, categories, here, everywhere, sizes=sizes))
     made[-1] = made[-1][made[-1]["answer"] != ""]
 
     made += _over_time(ids, shapes, months, comparison, rules or ChangeRules())
@@ -145,41 +153,40 @@ def tails_above(here: ArrayLike, *, total: ArrayLike, share: ArrayLike) -> NDArr
 
 
 def _slots(incidents: pd.DataFrame) -> Ints:
-    """Return the cell of the week of each incident, -1 where its day or hour is not known."""
+    """Return the cell of the week of each row, -1 where its day or hour is not known."""
     day = pd.to_numeric(incidents["weekday"]).astype("Float64").fillna(0).to_numpy(dtype=np.int64)
     hour = pd.to_numeric(incidents["hour_band"]).astype("Float64").fillna(-1).to_numpy(dtype=np.int64)
     known = (day > 0) & (hour >= 0) & ~incidents["interval_minutes"].notna().to_numpy()
     return np.where(known, (day - 1) * BANDS + hour // (24 // BANDS), -1)
 
 
-_ROWS = 1 << 16  # of incidents shared at once: each has a cell for every band of the week
+_ROWS = 1 << 16  # of counts shared at once: each has a cell for every band of the week
 
 
-def _between(incidents: pd.DataFrame, hotspot: Ints, at: Ints, hotspots: int) -> Ints:
+def _between(counts: pd.DataFrame, hotspots: int) -> Ints:
     """Count incidents between two times by cell of the week, in each hotspot and, in the last row, in all the data."""
-    shared = np.flatnonzero(incidents["interval_minutes"].notna().to_numpy())
+    shared = counts[counts["interval_minutes"].notna()]
     units = np.zeros((hotspots + 1, WEEK_BANDS), dtype=np.int64)
-    start = incidents["interval_start"].to_numpy(dtype=np.float64, na_value=0)
-    minutes = incidents["interval_minutes"].to_numpy(dtype=np.float64, na_value=0)
     for first in range(0, len(shared), _ROWS):
-        rows = shared[first : first + _ROWS]
-        each = week_units(start[rows], minutes[rows])
-        units[-1] += each.sum(axis=0)
-        # Where each row of this chunk stands in it; incidents of several hotspots count in each.
-        place = np.full(len(incidents), -1, dtype=np.int64)
-        place[rows] = np.arange(len(rows))
-        mine = place[at] >= 0
-        np.add.at(units, hotspot[mine], each[place[at[mine]]])
+        rows = shared.iloc[first : first + _ROWS]
+        start, minutes, hotspot, incidents = (
+            rows[name].to_numpy(dtype=np.int64)
+            for name in ("interval_start", "interval_minutes", "hotspot", "incidents")
+        )
+        np.add.at(units, hotspot, incidents[:, None] * week_units(start, minutes))
     here = whole_incidents(units[:-1])
     return np.vstack([here, whole_of_parts(units[-1], here)])
 
 
-def _crossed(hotspot: Ints, at: Ints, codes: Any, answers: int, ids: Sequence[str]) -> tuple[Ints, Ints]:
-    """Count each answer in each hotspot, shape (hotspots, answers), and in all rows, shape (answers,)."""
+def _crossed(counts: pd.DataFrame, codes: Any, answers: int, ids: Sequence[str]) -> tuple[Ints, Ints]:
+    """Add up each answer in each hotspot, shape (hotspots, answers), and in all the data, shape (answers,)."""
     code = np.asarray(codes, dtype=np.int64)
-    known = code[at] >= 0
-    both = np.bincount(hotspot[known] * answers + code[at][known], minlength=len(ids) * answers)
-    return both.reshape(len(ids), answers), np.bincount(code[code >= 0], minlength=answers)
+    known = code >= 0
+    cell = counts["hotspot"].to_numpy(dtype=np.int64)[known] * answers + code[known]
+    incidents = counts["incidents"].to_numpy(dtype=np.float64)[known]
+    sums = np.bincount(cell, weights=incidents, minlength=(len(ids) + 1) * answers).astype(np.int64)
+    table = sums.reshape(len(ids) + 1, answers)
+    return table[:-1], table[-1]
 
 
 def _rows(ids: Sequence[str], question: Question, answers: Sequence[str], here: Ints, whole: Ints) -> pd.DataFrame:

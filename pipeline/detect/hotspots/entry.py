@@ -17,7 +17,7 @@ import shapely
 
 from pipeline.detect.density import month_rows
 from pipeline.detect.hotspots.cores import find_cores
-from pipeline.detect.hotspots.description import hotspot_facts
+from pipeline.detect.hotspots.description import ANSWERED, hotspot_facts
 from pipeline.detect.hotspots.finding import Hotspots, find_hotspots, lower_min_samples, nullable
 from pipeline.detect.hotspots.outlines import members_of
 from pipeline.detect.hotspots.ranking import FIRST_SAMPLES, detect
@@ -74,7 +74,7 @@ def _find(data: DetectInput) -> Findings:
             f"hotspots/{name}.periods.parquet": found.by_period,
             f"hotspots/{name}.by_category.parquet": each,
             f"hotspots/{name}.by_category.members.parquet": members,
-            **({f"hotspots/{name}.facts.parquet": _facts(data, layer, found)} if data.described else {}),
+            **({f"hotspots/{name}.facts.parquet": _facts(data, layer, inside, found)} if data.described else {}),
         },
         state={"hotspots": list(found.notes), "hotspots_by_category": reasons, "min_samples": found.min_samples},
         choices=choices,
@@ -139,7 +139,7 @@ def _earlier(data: DetectInput) -> list[Period]:
     return [headline.shifted(-months_back * years) for years in range(1, EARLIER_WINDOWS + 1)]
 
 
-def _facts(data: DetectInput, layer: gpd.GeoDataFrame, found: Hotspots) -> pd.DataFrame:
+def _facts(data: DetectInput, layer: gpd.GeoDataFrame, members: pd.DataFrame, found: Hotspots) -> pd.DataFrame:
     """Count what describes each hotspot, and find the hotspots of earlier windows alone."""
     if data.described is None or not len(layer):
         return HOTSPOT_FACTS.empty()
@@ -163,9 +163,11 @@ def _facts(data: DetectInput, layer: gpd.GeoDataFrame, found: Hotspots) -> pd.Da
                 max_hotspots=None,
             )
             outlines[window.id] = earlier.outlines()
+    incidents = data.described(headline)
     return hotspot_facts(
         layer,
-        incidents=data.described(headline),
+        inside=incidents.counted(ANSWERED, members=members),
+        whole=incidents.counted(ANSWERED),
         months=data.every_month(),
         earlier_outlines=outlines,
         comparison=compare_windows(
