@@ -429,12 +429,11 @@ def window_counts(facets: pd.DataFrame, period: Period, *, region_code: str, mat
     if not len(inside):  # grouping no row at all loses the names of the keys
         return pd.DataFrame(columns=[*KEYS, "incidents"]).astype({"incidents": "int64"})
     kept = _matured(_whole(inside), mature_until)
+    # Words are looked up once for each pair, not for each row.
     pairs = kept[["facet", "value"]].drop_duplicates()
-    words = {
-        (facet, value): VARIABLES[facet].words(value) if facet in VARIABLES else value
-        for facet, value in pairs.itertuples(index=False, name=None)
-    }
-    named = kept.assign(answer=[words[p] for p in zip(kept["facet"], kept["value"], strict=True)])
+    words = [VARIABLES[f].words(v) if f in VARIABLES else v for f, v in pairs.itertuples(index=False, name=None)]
+    pair = kept.groupby(["facet", "value"], sort=False, dropna=False).ngroup().to_numpy()
+    named = kept.assign(answer=pd.array(words, dtype="str").take(pair))
     named = named.rename(columns={"facet": "question"})
     # Boroughs add up to the region; what is counted for the region alone must not be added to it again.
     crossed = [v.id for v in VARIABLES.values() if v.grid is not None]
@@ -447,9 +446,7 @@ def window_counts(facets: pd.DataFrame, period: Period, *, region_code: str, mat
         if question == TOTAL:
             blocks.append(rows.reset_index())
             continue
-        wide = rows.reset_index().pivot_table(
-            index=["area_code", "category"], columns="answer", values="incidents", aggfunc="sum", fill_value=0
-        )
+        wide = rows.droplevel(["organisation", "question"]).unstack("answer", fill_value=0)  # noqa: PD010 - unique rows
         # Every area and category in which the organisation recorded anything gets every value, zeros written: a value
         # that is missing from one area would otherwise look withheld.
         mine = totals.xs(organisation, level="organisation")

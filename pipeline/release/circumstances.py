@@ -370,7 +370,9 @@ class Circumstances:
     record: dict[str, Any]
 
 
-def release_circumstances(facets: pd.DataFrame | None, setting: Setting) -> Circumstances:
+def release_circumstances(
+    facets: pd.DataFrame | None, setting: Setting, *, counted: dict[tuple[Any, ...], pd.DataFrame] | None = None
+) -> Circumstances:
     """Make the table CIRCUMSTANCES of one profile.
 
     Internal sees every variable by borough and category, exactly. Partners see all categories together, for the region
@@ -382,6 +384,8 @@ def release_circumstances(facets: pd.DataFrame | None, setting: Setting) -> Circ
         As for `window_counts`; None if the source has no incident records.
     setting
         Rules, window, areas and counts of the release.
+    counted
+        Counts of windows made for other profiles of the same run, to which those of this one are added.
     """
     profile = setting.profile
     inside = profile.audience == "internal" or profile.threshold <= 1
@@ -389,12 +393,16 @@ def release_circumstances(facets: pd.DataFrame | None, setting: Setting) -> Circ
         return _none(NOT_IN_STEPS)
     if facets is None or not len(facets) or "incidents" not in profile.measures:
         return _none(ABSENT)
-    if not inside:
-        internal = [v.id for v in VARIABLES.values() if v.detail is Detail.INTERNAL]
-        facets = facets[~facets["facet"].isin(internal)]
-        # Of single categories only how many incidents there are is needed: see `known` in `_in_steps`.
-        facets = facets[(facets["category"] == ROOT) | (facets["facet"] == TOTAL)]
-    counts = window_counts(facets, setting.headline, region_code=setting.region, mature_until=setting.mature_until)
+    counted = {} if counted is None else counted
+    key = (setting.headline.id, setting.region, setting.mature_until, inside)
+    if key not in counted:
+        counted[key] = window_counts(
+            facets if inside else _of_readers(facets),
+            setting.headline,
+            region_code=setting.region,
+            mature_until=setting.mature_until,
+        )
+    counts = counted[key]
     if set(counts["question"]) <= {TOTAL}:
         return _none(ABSENT)
     if inside:
@@ -404,6 +412,16 @@ def release_circumstances(facets: pd.DataFrame | None, setting: Setting) -> Circ
     if any((table["period"] != setting.headline.id).any() for table in setting.earlier):
         return _none(APART)
     return _in_steps(counts, setting)
+
+
+def _of_readers(facets: pd.DataFrame) -> pd.DataFrame:
+    """Return what a profile that is not internal shows, and how many incidents of single categories there are.
+
+    That number is all that is needed of them: see `known` in `_in_steps`.
+    """
+    internal = [v.id for v in VARIABLES.values() if v.detail is Detail.INTERNAL]
+    shown = ~facets["facet"].isin(internal) & ((facets["category"] == ROOT) | (facets["facet"] == TOTAL))
+    return facets[shown]
 
 
 def _none(note: str) -> Circumstances:

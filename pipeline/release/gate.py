@@ -81,7 +81,7 @@ from pipeline.tables import (
     Level,
 )
 
-__all__ = ["Detected", "Passed", "examine", "release"]
+__all__ = ["Detected", "Passed", "Shared", "examine", "release"]
 
 _SUMMED = ("incidents", "positive_outcomes", "known_outcomes")
 """Measures of a group of wards that are sums of its wards'; incidents without a location are in no group."""
@@ -222,6 +222,22 @@ def release(
     return examine(detected, profile=profile, config=config, before=before, secret=secret).released
 
 
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What several profiles of a run have in common, made for the first of them.
+
+    Attributes
+    ----------
+    offers
+        Choices of counts, by what they depend on: their audit is the longest part of a release.
+    circumstances
+        Counts of what describes incidents, by what they depend on.
+    """
+
+    offers: dict[str, Offer] = field(default_factory=dict)
+    circumstances: dict[tuple[Any, ...], pd.DataFrame] = field(default_factory=dict)
+
+
 def examine(
     detected: Detected,
     *,
@@ -229,7 +245,7 @@ def examine(
     config: Config,
     before: Before | None = None,
     secret: bytes = b"",
-    offers: dict[str, Offer] | None = None,
+    shared: Shared | None = None,
     progress: Progress = unwatched,
 ) -> Passed:
     """Make one profile's release and report how it was made.
@@ -248,9 +264,8 @@ def examine(
         Previous releases of the same data.
     secret
         Key of repeatable noise, at least 16 bytes; needed for ``protection: noise`` alone.
-    offers
-        Choices made for other profiles of the same run, to which this one is added: profiles with the same counts and
-        windows share a choice, and its audit is the longest part of a release.
+    shared
+        What was made for other profiles of the same run, to which that of this one is added.
     progress
         Called as long steps advance.
 
@@ -262,10 +277,10 @@ def examine(
         If the profile names categories or boroughs that do not exist.
     """
     plan, detail = _plan(detected, profile, config, before or Before(), secret)
-    return _pass(detected, replace(plan, progress=progress), detail, {} if offers is None else offers)
+    return _pass(detected, replace(plan, progress=progress), detail, shared or Shared())
 
 
-def _pass(detected: Detected, plan: ReleasePlan, detail: "_Detail", offers: dict[str, Offer]) -> Passed:
+def _pass(detected: Detected, plan: ReleasePlan, detail: "_Detail", shared: Shared) -> Passed:
     """Make one release."""
     config, profile = plan.config, plan.profile
     months = _mature(detected, config)
@@ -276,7 +291,7 @@ def _pass(detected: Detected, plan: ReleasePlan, detail: "_Detail", offers: dict
     above = _levels_above(detected, profile)
     months, counts = _true_counts(months, detected, plan, above)
     stepped = not plan.internal and profile.step > 1
-    offer = _offer(detected, whole, plan, detail, counts, offers=offers) if stepped else None
+    offer = _offer(detected, whole, plan, detail, counts, offers=shared.offers) if stepped else None
 
     plan.progress("making a release", 1, _STEPS)
     protected = protect(counts, months=months, plan=plan, offer=offer)
@@ -315,7 +330,7 @@ def _pass(detected: Detected, plan: ReleasePlan, detail: "_Detail", offers: dict
     )
     density = _unchanged_outlines(density, "density", plan)
     density_of_each = _unchanged_outlines(density_of_each, "density_by_category", plan)
-    described = _described(detected, plan, protected.counts)
+    described = _described(detected, plan, protected.counts, shared)
     plan.progress("making a release", _STEPS, _STEPS)
 
     info = release_info(
@@ -617,7 +632,7 @@ OF_ALL = "they are of all categories together, which this folder does not have."
 NOT_YET = "Not shown: they come with the next numbers."
 
 
-def _described(detected: Detected, plan: ReleasePlan, counts: pd.DataFrame) -> Circumstances:
+def _described(detected: Detected, plan: ReleasePlan, counts: pd.DataFrame, shared: Shared) -> Circumstances:
     """Return the circumstances as they were first released for this window."""
     last = plan.kept.last
     if last is not None and last.headline == plan.windows.headline.id and last.circumstances is not None:
@@ -631,7 +646,7 @@ def _described(detected: Detected, plan: ReleasePlan, counts: pd.DataFrame) -> C
     if not plan.shows_all:
         note = f"Not shown: {OF_ALL}"
         return Circumstances(CIRCUMSTANCES.empty(), note, {"rule": "nothing shown", "note": note})
-    return release_circumstances(detected.facets, Setting.of(plan, counts))
+    return release_circumstances(detected.facets, Setting.of(plan, counts), counted=shared.circumstances)
 
 
 def _kept_sentences(plan: ReleasePlan) -> tuple[str, ...]:

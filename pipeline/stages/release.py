@@ -25,7 +25,7 @@ from pipeline.geography.levels_above import LevelsAbove
 from pipeline.ingest import closed, existing, read_counts, read_lookup, require_size, stored_mask, unpacked
 from pipeline.release.calendar import Before, Reissue, keep, last_complete_month, windows_of_release
 from pipeline.release.earlier_releases import AUDIENCES, EarlierRelease, as_earlier_release
-from pipeline.release.gate import Detected, Passed, examine
+from pipeline.release.gate import Detected, Passed, Shared, examine
 from pipeline.release.hotspot_names import Landmarks
 from pipeline.release.hotspots import Premises
 from pipeline.release.ledger import (
@@ -38,7 +38,6 @@ from pipeline.release.ledger import (
     root_key,
     save_pending,
 )
-from pipeline.release.offer import Offer
 from pipeline.release.patterns import has_geometry
 from pipeline.release.protect import RefusedError
 from pipeline.release.released import CategoryInfo, pack
@@ -83,11 +82,11 @@ def run(context: Context) -> None:
     detected = _load(context)
     releases: list[EarlierRelease] = list(opened.releases)
     entries: list[dict[str, Any]] = []
-    offers: dict[str, Offer] = {}
+    shared = Shared()
     released = [profile for profile in profiles if profile.audience != "internal"]
 
     for number, profile in enumerate(released, start=1):
-        passed = _examine(context, detected, profile, Before(tuple(releases), opened.forgotten, reissue), offers)
+        passed = _examine(context, detected, profile, Before(tuple(releases), opened.forgotten, reissue), shared)
         context.choices |= _save(context, passed, profile)
         # Each folder is an earlier release for the folders after it: readers may hold several.
         if opened.ledger is not None:
@@ -116,7 +115,7 @@ def _release_beside(context: Context, profile: Profile) -> dict[str, Any]:
 def _release_internal(context: Context, profile: Profile, detected: Detected, opened: "OpenLedger") -> dict[str, Any]:
     """Release an internal profile, which earlier releases give nothing but the first month; return the choices."""
     before = Before(opened.releases, opened.forgotten, None)
-    return _save(context, _examine(context, detected, profile, before, {}), profile)
+    return _save(context, _examine(context, detected, profile, before, Shared()), profile)
 
 
 def foresee(context: Context, *, whole: bool) -> None:
@@ -243,9 +242,7 @@ def _concentration(context: Context, window: str) -> pd.DataFrame:
     return pd.concat(found, ignore_index=True) if found else CONCENTRATION.empty()
 
 
-def _examine(
-    context: Context, detected: Detected, profile: Profile, before: Before, offers: dict[str, Offer]
-) -> Passed:
+def _examine(context: Context, detected: Detected, profile: Profile, before: Before, shared: Shared) -> Passed:
     """Release one profile; if it is refused, list the cells in a log for the data owner."""
     try:
         return examine(
@@ -254,7 +251,7 @@ def _examine(
             config=context.config,
             before=before,
             secret=context.salt,
-            offers=offers,
+            shared=shared,
             progress=context.progress,
         )
     except RefusedError as error:
