@@ -65,8 +65,8 @@ def json_events() -> Iterator[Progress]:
         if label not in first or done <= first[label][1]:  # a step that begins, or begins again
             first[label] = (now, done)
         began, at = first[label]
-        left_s = round((now - began) * (total - done) / (done - at), 1) if done > at else None
-        if done >= total or now - last.get(label, 0.0) >= _PAUSE_S:
+        left_s = round((now - began) * (total - done) / (done - at), 1) if total and done > at else None
+        if done == total or now - last.get(label, 0.0) >= _PAUSE_S:
             last[label] = now
             lines.write("progress", stage=lines.stage, step=label, done=done, total=total, left_s=left_s)
 

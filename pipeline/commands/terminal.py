@@ -48,6 +48,8 @@ __all__ = [
 
 _STEPS = {
     "reading incidents": "terminal.progress.reading_incidents",
+    "reading rows": "terminal.progress.reading_rows",
+    "settling ids": "terminal.progress.settling_ids",
     "reading counts": "terminal.progress.reading_counts",
     "counting": "terminal.progress.counting",
     "merging counts": "terminal.progress.merging_counts",
@@ -119,8 +121,8 @@ def progress_bar() -> Iterator[Report]:
 
         def report(label: str, done: int, total: int) -> None:
             if label not in tasks:
-                tasks[label] = bars.add_task(say(_STEPS[label]) if label in _STEPS else label, total=total)
-            bars.update(tasks[label], completed=done, total=total)
+                tasks[label] = bars.add_task(say(_STEPS[label]) if label in _STEPS else label, total=total or None)
+            bars.update(tasks[label], completed=done, total=total or None)
 
         yield report
 

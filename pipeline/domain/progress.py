@@ -9,7 +9,7 @@ class Progress(Protocol):
     """Called as a long step advances."""
 
     def __call__(self, label: str, done: int, total: int) -> None:
-        """`done` of `total` parts of the step called `label`."""
+        """`done` of `total` parts of the step called `label`; 0 for a total that is not known."""
 
 
 def unwatched(label: str, done: int, total: int) -> None:

@@ -17,6 +17,7 @@ from pipeline.config.section import listed
 from pipeline.domain.categories import ROOT
 from pipeline.domain.levels import level_words
 from pipeline.domain.periods import Period
+from pipeline.domain.progress import unwatched
 from pipeline.errors import HotspotsError, InputError
 from pipeline.geography.areas import AreaIndex
 from pipeline.geography.levels_above import LevelsAbove
@@ -70,6 +71,7 @@ from pipeline.ingest import (
     uncovered_caution,
 )
 from pipeline.stages import Context, RecordKind
+from pipeline.stages.engines import LocalEngine
 from pipeline.stages.inputs import expand, files_of, input_patterns
 from pipeline.storage.archives import archive_of, content_checksum, open_archive, unpacked_size
 from pipeline.storage.duckdb import guarded
@@ -274,6 +276,7 @@ def _incidents(context: Context, areas: AreaSet, areas_key: str) -> dict[str, An
             into=context.work("incidents"),
             left_out=context.work("left_out.parquet"),
             memory_limit_mb=context.config.run.memory_limit_mb,
+            progress=context.progress,
         )
     account = settled.account(read)
     lost = summed(account.values())
@@ -499,6 +502,7 @@ def _jobs(context: Context, areas: AreaSet, areas_key: str) -> list[ReadJob]:
                 label=label,
                 today=today,
                 rows=context.rows.get(source.name),
+                progress=context.progress if isinstance(context.engine, LocalEngine) else unwatched,
             )
         )
     return sorted(jobs, key=lambda job: job.label)

@@ -100,6 +100,16 @@ def test_what_is_left_of_a_step_follows_from_its_speed(
     assert [(line["done"], line["left_s"]) for line in lines(capsys)] == [(0, None), (10, 180.0), (0, None), (3, 2.0)]
 
 
+def test_a_step_whose_end_is_not_known_leaves_open_how_much_is_left(capsys: pytest.CaptureFixture[str]) -> None:
+    with json_events() as report:
+        for done in range(100, 10_000, 100):
+            report("reading rows", done, 0)
+        report("reading rows", 5, 10)
+    first, *rest = lines(capsys)
+    assert (first["done"], first["total"], first["left_s"]) == (100, 0, None)
+    assert len(rest) <= 1
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -17,12 +17,14 @@ from hypothesis import strategies as st
 from pipeline import ingest as readers
 from pipeline.config import Areas, Run
 from pipeline.errors import ConfigError, HotspotsError, InputError
+from pipeline.ingest.formats import files, text
 from pipeline.ingest.formats.files import clean_names, file_format, plain_text
+from pipeline.ingest.incidents import read as reading
 from pipeline.ingest.incidents.read import PartWriter, quarantine_schema
 from pipeline.stages.inputs import expand
 from pipeline.storage.duckdb import connect, identifier, literal
 from pipeline.tables import AREAS
-from tests.kit.readers import CITY
+from tests.kit.readers import CITY, read
 
 SMALL = Run.model_validate({"max_file_mb": 2})
 NASTY = st.text(alphabet=st.characters(exclude_characters="\0", exclude_categories=("Cs",)), min_size=1, max_size=20)
@@ -368,3 +370,22 @@ def test_a_part_that_cannot_be_written_says_so_though_it_is_written_in_a_thread(
     other = pa.table({"something": ["else"]})
     with pytest.raises(ValueError, match="schema"), PartWriter(tmp_path / "p.parquet", quarantine_schema()) as writer:
         writer.write(other)
+
+
+@pytest.mark.parametrize("careful", [False, True])
+def test_a_large_file_says_how_far_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, careful: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    """Batches of 100 rows: of 250, the number of lines is known; rows read one by one are first staged, without it."""
+    for module in (files, reading):
+        monkeypatch.setattr(module, "BATCH_ROWS", 100)
+    monkeypatch.setattr(files, "_READ_ROWS", 100)
+    monkeypatch.setattr(text, "STAGE_ROWS", 100)
+    rows = [f"{i},2024-03-01,{CITY.west + 100},{CITY.south + 100}" for i in range(249)]
+    path = tmp_path / "i.csv"
+    last = "249,2024-03-01" if careful else rows[0]  # with too few cells
+    path.write_text("\n".join(["id,date,easting,northing", *rows, last]) + "\n", "utf-8")
+    heard: list[tuple[str, int, int]] = []
+    read(path, progress=lambda *said: heard.append(said))
+    assert {label for label, _, _ in heard} == {"reading rows"}
+    total = 250 if careful else 251  # the header is a line, but no staged row
+    assert [h[1:] for h in heard if h[2]] == [(1, total), (101, total), (201, total), (total, total)]
+    assert [h[1] for h in heard if not h[2]] == ([100, 200, 250] if careful else [])

@@ -7,7 +7,7 @@ import re
 import tempfile
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -575,6 +575,8 @@ class Opening:
         Read row by row, so that each bad row is reported: slower, used after the fast way has failed.
     whole
         Read into memory, not streamed: `run.max_table_mb` applies, not `run.max_file_mb`.
+    heard
+        Called with the number of rows so far while rows are staged.
     """
 
     folder: Path
@@ -586,6 +588,7 @@ class Opening:
     layout: Layout = FIRST_ROW
     careful: bool = False
     whole: bool = False
+    heard: Callable[[int], None] = lambda _rows: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -661,6 +664,8 @@ class Opened:
         Rows above the header and below the data, which the scan does not have.
     header
         Number of the line or row of the header; None if there is none.
+    lines
+        Number of its lines if it is text that is not staged; 0 for other inputs.
     """
 
     name: str
@@ -675,6 +680,11 @@ class Opened:
     cautions: tuple[str, ...] = ()
     outside: tuple[LeftOut, ...] = ()
     header: int | None = 1
+    lines: int = 0
+
+    def about(self, connection: Any) -> int:
+        """Return the number of rows, in text the number of lines, which quoted line ends make larger."""
+        return self.lines or int(connection.sql(f"SELECT count(*) FROM {self.scan}").fetchall()[0][0])
 
     def first_rows(self, rows: int | None) -> "Opened":
         """Return the same input limited to its first rows; all rows if `rows` is None."""
@@ -740,12 +750,13 @@ def _read_on(reader: Any) -> Iterator[Any]:
 class StageWriter:
     """Rows in the common form, kept in a Parquet file beside the output until they are read."""
 
-    def __init__(self, path: Path, columns: int) -> None:
-        self.path = path
+    def __init__(self, how: Opening, columns: int) -> None:
+        self.path = path = how.folder / "rows.parquet"
         texts = [(f"c{i}", pa.string()) for i in range(columns)]
         self.schema = pa.schema([*texts, (FAULT, pa.string()), (GEOMETRY_X, pa.float64()), (GEOMETRY_Y, pa.float64())])
         self._writer = pq.ParquetWriter(path, self.schema, compression="zstd")
-        self._points = self._beyond = 0
+        self._points = self._beyond = self._rows = 0
+        self._heard = how.heard
 
     @property
     def beyond_degrees(self) -> bool:
@@ -763,6 +774,8 @@ class StageWriter:
             self._points += int((~np.isnan(across)).sum())
             self._beyond += int(((across > HALF_CIRCLE) | (up > QUARTER_CIRCLE)).sum())
         self._writer.write_table(pa.Table.from_arrays([*arrays, fault, *places], schema=self.schema))
+        self._rows += len(fault)
+        self._heard(self._rows)
 
     def close(self) -> str:
         """Finish the file and return the table expression that reads it."""

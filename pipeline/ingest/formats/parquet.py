@@ -67,7 +67,7 @@ def open_rows(path: Path, how: Opening) -> Opened:
     """
     schema = parquet_schema(path, limits=how.limits, whole=how.whole)
     if b"geo" in (schema.metadata or {}):
-        return _open_geoparquet(path, schema=schema, folder=how.folder)
+        return _open_geoparquet(path, schema=schema, how=how)
     # Columns by position: names may be blank, repeated, or differ only in case, which the database ignores.
     # A time of day has no time zone: Parquet writers mark it as UTC by convention.
     chosen = ", ".join(
@@ -119,12 +119,12 @@ def read_areas(path: Path, request: AreaRequest) -> AreaLayer:
     return AreaLayer(frame.drop(columns=frame.geometry.name), shapes, frame.crs)
 
 
-def _open_geoparquet(path: Path, *, schema: Any, folder: Path) -> Opened:
+def _open_geoparquet(path: Path, *, schema: Any, how: Opening) -> Opened:
     """Stage the rows of a GeoParquet file in batches of limited size."""
     geometry, encoding, system = _geometry(path, schema)
     at = schema.names.index(geometry)
     others = [i for i in range(len(schema.names)) if i != at]
-    writer = StageWriter(folder / "rows.parquet", len(others))
+    writer = StageWriter(how, len(others))
     try:
         for batch in pq.ParquetFile(path).iter_batches(batch_size=STAGE_ROWS):
             x, y, fault = coordinates(_wkb(batch.column(at), encoding))

@@ -45,7 +45,7 @@ def open_rows(path: Path, how: Opening) -> Opened:
     """
     plain = plain_text(path, encoding=how.encoding, folder=how.folder, limits=how.limits, whole=how.whole)
     keys = _keys(plain, path, how)
-    writer = StageWriter(how.folder / "rows.parquet", len(keys))
+    writer = StageWriter(how, len(keys))
     rows: list[dict[str, str]] = []
     faults: list[str | None] = []
     held = 0

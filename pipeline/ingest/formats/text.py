@@ -84,7 +84,7 @@ def open_text(path: Path, *, name: str, how: Opening) -> Opened:
     limits = how.limits
     try:
         begun = _begin(path, name=name, how=how)
-        _require_lines(path, name=name, limits=limits)
+        lines = _require_lines(path, name=name, limits=limits)
         columns = clean_names(begun.start.names)
         path, below = _without_end(path, begun, columns, how=how)
         facts = {
@@ -95,7 +95,7 @@ def open_text(path: Path, *, name: str, how: Opening) -> Opened:
         outside = (*begun.start.above, *below)
         if how.careful:
             rows = _careful(path, name=name, begun=begun, columns=len(columns), limits=limits)
-            staged = _stage(rows, columns=len(columns), folder=how.folder)
+            staged = _stage(rows, columns=len(columns), how=how)
             facts |= {"reading": "row by row (malformed rows)"}
             return Opened(name, columns, staged, staged=True, facts=facts, outside=outside, header=begun.start.header)
         skip = begun.lines
@@ -110,7 +110,7 @@ def open_text(path: Path, *, name: str, how: Opening) -> Opened:
         )
     except UnicodeDecodeError as error:
         raise _not_text(name, how.encoding, error) from None
-    return Opened(name, columns, scan, again=True, facts=facts, outside=outside, header=begun.start.header)
+    return Opened(name, columns, scan, again=True, facts=facts, outside=outside, header=begun.start.header, lines=lines)
 
 
 def text_header(path: Path, *, name: str, how: Opening) -> tuple[str, ...]:
@@ -358,9 +358,9 @@ def _first_row(path: Path, *, name: str, delimiter: str | None, limits: Run) -> 
         return cells, separator, reader.line_num, records
 
 
-def _require_lines(path: Path, *, name: str, limits: Run) -> None:
-    """Refuse a line that is far too long: DuckDB, which reads in parallel, may skip it without a message."""
-    most = limits.max_row_kb * 1000
+def _require_lines(path: Path, *, name: str, limits: Run) -> int:
+    """Refuse a line that is far too long: DuckDB, which reads in parallel, may skip it. Return the number of lines."""
+    most, lines = limits.max_row_kb * 1000, 0
     with path.open("rb") as file:
         for at, chunk in enumerate(iter(lambda: file.read(most), b"")):
             if len(chunk) == most and b"\n" not in chunk and b"\r" not in chunk:
@@ -368,6 +368,8 @@ def _require_lines(path: Path, *, name: str, limits: Run) -> None:
                     f"{name} has a line, {at * most:,} bytes from its start, that is longer than run.max_row_kb "
                     f"({limits.max_row_kb} kB): check that the file is a table with line ends, or raise the limit"
                 )
+            lines += chunk.count(b"\n") or chunk.count(b"\r")
+    return lines
 
 
 def _cells_in(line: str, separator: str) -> int:
@@ -378,9 +380,9 @@ def _cells_in(line: str, separator: str) -> int:
         return 0
 
 
-def _stage(rows_and_faults: Iterable[tuple[list[str], str | None]], *, columns: int, folder: Path) -> str:
+def _stage(rows_and_faults: Iterable[tuple[list[str], str | None]], *, columns: int, how: Opening) -> str:
     """Read the rows one by one into a staged table, with a fault for malformed rows."""
-    writer = StageWriter(folder / "rows.parquet", columns)
+    writer = StageWriter(how, columns)
     rows: list[list[str]] = []
     faults: list[str | None] = []
     held = 0

@@ -71,7 +71,7 @@ def open_rows(path: Path, how: Opening) -> Opened:
                 geometry = meta["geometry_name"] or "wkb_geometry"
                 names = [n for n in reader.schema.names if n not in {geometry, meta["fid_column"], *unused}]
                 require_columns(len(names), name=path.name, limits=limits)
-                writer = StageWriter(how.folder / "rows.parquet", len(names))
+                writer = StageWriter(how, len(names))
                 # ArcGIS marks every time in a geodatabase as UTC, whatever was entered, and shows it as it was entered.
                 clock = _as_entered if is_geodatabase(path) else as_text
                 for batch in reader:

@@ -64,7 +64,7 @@ def open_rows(path: Path, how: Opening) -> Opened:
     """
     with _opened(path, how) as book:
         chosen, columns = _chosen(book, how)
-        writer = StageWriter(how.folder / "rows.parquet", len(columns))
+        writer = StageWriter(how, len(columns))
         spans: list[str] = []
         outside: list[LeftOut] = []
         cautions = list(book.cautions(chosen))

@@ -18,9 +18,11 @@ from numpy.typing import NDArray
 
 from pipeline.config import Categories, Config, IncidentSource, Run
 from pipeline.config.section import TRUTHS
+from pipeline.domain.progress import Progress, unwatched
 from pipeline.errors import HotspotsError, InputError
 from pipeline.ingest.area_lookup import AreaLookup
 from pipeline.ingest.formats.files import (
+    BATCH_ROWS,
     DEFAULT_LIMITS,
     FAULT,
     NOT_A_POINT,
@@ -85,6 +87,8 @@ class ReadJob:
         ISO date after which dates count as future dates, unless the source has last_date.
     rows
         How many rows to read, from the first; None for all.
+    progress
+        Called as rows are read; of a step whose end is not known the total is 0.
     """
 
     path: Path
@@ -97,6 +101,7 @@ class ReadJob:
     label: str
     today: str
     rows: int | None = None
+    progress: Progress = unwatched
 
     @property
     def key(self) -> str:
@@ -136,6 +141,7 @@ def _read(job: ReadJob, file: Path, connection: Any, *, folder: Path) -> PartRep
     """Read the fast way first, and again if later rows of the file differ from its first rows."""
     source = job.source
     how = _opening(folder, source=source, limits=job.config.run)
+    how = replace(how, heard=lambda rows: job.progress("reading rows", rows, 0))
     whole = False
     reader = row_reader(file, stated=source.format)
     require_settings_fit(job.path, reader, layout=how.layout, sheet=how.sheet)
@@ -291,12 +297,15 @@ class _Reading:
 
     def run(self, connection: Any) -> PartReport:
         """Stream the file."""
-        tally, faults = Tally(), self._faults()
+        tally, faults, about = Tally(), self._faults(), self.opened.about(connection)
         with (
             PartWriter(self.job.out, incidents_schema()) as kept,
             PartWriter(self.job.quarantine_out, quarantine_schema()) as refused,
         ):
             for first, whole in self.opened.batches(connection, extra=self.moments.extra() | self.placer.extra()):
+                # A file of one batch is read in no time.
+                if about > BATCH_ROWS:
+                    self.job.progress("reading rows", min(first, about), about)
                 table, numbers = self._selected(first, whole)
                 if not len(numbers):
                     continue
@@ -307,6 +316,8 @@ class _Reading:
                 if len(bad):
                     faults.add(table, rule, axes)
                     refused.write(self._refused(numbers, table, bad, rule))
+        if about > BATCH_ROWS:
+            self.job.progress("reading rows", about, about)
         return self._report(tally, faults)
 
     def _faults(self) -> FaultLog:

@@ -25,6 +25,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipeline.domain.periods import months_between
+from pipeline.domain.progress import Progress, unwatched
 from pipeline.errors import ConfigError, InputError, QualityError
 from pipeline.ingest.incidents.account import RULES, PartReport, is_street_file
 from pipeline.ingest.incidents.editions import Edition, Replaced, issue_ranks, replaced_files
@@ -57,6 +58,7 @@ MOST_CONFLICTS = 0.01  # share of a source's ids that may conflict without an an
 _BATCH_ROWS = 1 << 17
 _SAMPLE_ROWS = 200
 _LISTED = 3
+_STEPS = 5  # of `settle`, for the report of its progress
 # 2.4E+11: what a spreadsheet makes of a long number. Several numbers become one text.
 _MANGLED = "[0-9]([.,][0-9]+)?[eE][+]?[0-9]+"
 
@@ -214,7 +216,13 @@ _BESIDE_CATEGORIES = tuple(c for c in _CONTENT if c != "categories")
 
 
 def settle(
-    parts: Sequence[Part], *, rules: Mapping[str, SourceRules], into: Path, left_out: Path, memory_limit_mb: int = 1000
+    parts: Sequence[Part],
+    *,
+    rules: Mapping[str, SourceRules],
+    into: Path,
+    left_out: Path,
+    memory_limit_mb: int = 1000,
+    progress: Progress = unwatched,
 ) -> Settled:
     """Settle which rows count, and write the parts without the others.
 
@@ -231,6 +239,8 @@ def settle(
         Parquet file to write: what was left out because another row has its id.
     memory_limit_mb
         Memory of the database, in MB.
+    progress
+        Called as steps over all parts, and then parts, are done.
 
     Raises
     ------
@@ -266,12 +276,18 @@ def settle(
     spill = parts[0].path.parent / ".spill"
     with connect(memory_limit_mb=memory_limit_mb, folders=folders, spill=spill) as connection:
         database = _Database(connection, left, ranks, rules)
+        progress("settling ids", 0, _STEPS)
         gone = database.replace_months()
+        progress("settling ids", 1, _STEPS)
         merged = database.settle_ids(settled)
+        progress("settling ids", 2, _STEPS)
         late = database.find_strays(settled)
+        progress("settling ids", 3, _STEPS)
         database.find_equal_rows(settled)
+    progress("settling ids", 4, _STEPS)
     settled.replaced_months = gone
     _write(parts, settled, gone=gone, merged=merged, late=late, into=into)
+    progress("settling ids", _STEPS, _STEPS)
     return settled
 
 
