@@ -4,7 +4,7 @@
 its audit, or noise), outlines that may be drawn, then all other figures, computed from protected counts alone.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
@@ -110,7 +110,8 @@ class Detected:
     area_days
         Table `area_days`; empty where no window of days is shown.
     locations
-        Table `locations`; empty where the source has no points.
+        Reads the rows of table `locations` of a period: easting_m, northing_m, month, categories, incidents. A release
+        needs one window, and which one the ledger may decide.
     hotspots
         Headline window id to its hotspots (all attributes, geometry in the working system).
     members
@@ -163,7 +164,7 @@ class Detected:
     categories: tuple[CategoryInfo, ...]
     first_date: date
     last_date: date
-    locations: pd.DataFrame
+    locations: Callable[[Period], pd.DataFrame]
     hotspots: dict[str, gpd.GeoDataFrame]
     members: dict[str, pd.DataFrame]
     bandwidth_m: float | None

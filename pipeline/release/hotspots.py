@@ -1,5 +1,6 @@
 """Outlines that may be released: hotspots and density bands, of all categories and of each, by a profile's rules."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -11,8 +12,9 @@ import shapely
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from pipeline.detect.density import density_bands, lowered, month_rows, patch_shapes
+from pipeline.detect.density import density_bands, lowered, patch_shapes
 from pipeline.domain.categories import ROOT, having, in_total, outside_total
+from pipeline.domain.periods import Period
 from pipeline.geography.grid import HexGrid
 from pipeline.geography.study_area import StudyArea
 from pipeline.release.hotspot_names import AT_PLACE_M, TOUCH_M2, Landmarks, wards_of
@@ -500,7 +502,7 @@ def _on_lattice(places: pd.DataFrame, size_m: float) -> shapely.Geometry:
 
 
 def release_density(
-    locations: pd.DataFrame,
+    locations: Callable[[Period], pd.DataFrame],
     *,
     bandwidth_m: float | None,
     counts: pd.DataFrame,
@@ -516,12 +518,12 @@ def release_density(
     those that are multiples of the mean from the number of located incidents, given in steps like any other count.
     """
     profile, areas, settings = plan.profile, plan.areas, plan.config.detect.density
-    if not settings.enabled or bandwidth_m is None or len(locations) == 0:
+    if not settings.enabled or bandwidth_m is None:
         none = "Density needs points; there are none." if settings.enabled else "Density was not computed."
         return _no_density(areas, none)
     if not profile.density:
         return _no_density(areas, "This profile shows no density.")
-    chosen = month_rows(locations, plan.windows.headline)
+    chosen = locations(plan.windows.headline)
     outside = outside_total(plan.config.categories)
     total = int(chosen.loc[in_total(chosen["categories"], outside), "incidents"].sum())
     if total < profile.min_density_incidents:

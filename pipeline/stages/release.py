@@ -7,6 +7,7 @@ layers of addresses, of institutions and of what names a place: the second and t
 import dataclasses
 import json
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from pipeline.aggregate.coverage import Extent
 from pipeline.aggregate.precision import Basis
 from pipeline.config import KnownTable, Profile
 from pipeline.domain.categories import outside_total
-from pipeline.domain.periods import Span, without_months
+from pipeline.domain.periods import Period, Span, without_months
 from pipeline.errors import ConfigError, InputError
 from pipeline.geography.levels_above import LevelsAbove
 from pipeline.ingest import closed, existing, read_counts, read_lookup, require_size, stored_mask, unpacked
@@ -46,6 +47,7 @@ from pipeline.release.stored import FOR_THE_OWNER, read_patterns
 from pipeline.stages import Context, RecordKind
 from pipeline.stages.checks import RELEASE_COLUMNS
 from pipeline.storage.files import (
+    read_columns,
     read_json,
     read_layer,
     read_table,
@@ -63,7 +65,6 @@ from pipeline.tables import (
     CONCENTRATION,
     CONTEXT,
     HOTSPOT_FACTS,
-    LOCATIONS,
     STREET_RUNS,
     Level,
 )
@@ -186,8 +187,7 @@ def _load(context: Context) -> Detected:
         first_date=span.first,
         last_date=span.last,
         lacking=span.lacking,
-        # Where sources differ, a month that one of them lacks would draw only the places of the others.
-        locations=without_months(read_table(context.work("locations.parquet"), LOCATIONS), span.lacking.uneven),
+        locations=partial(_locations, context, span),
         hotspots={n: read_layer(context.work(f"hotspots/{n}.parquet")) for n in names},
         members={n: pd.read_parquet(context.work(f"hotspots/{n}.members.parquet")) for n in names},
         facts={
@@ -224,6 +224,15 @@ def _load(context: Context) -> Detected:
         mask=stored_mask(context.work("mask.parquet")),
         above=_levels_above(context, record, areas),
     )
+
+
+def _locations(context: Context, span: Span, period: Period) -> pd.DataFrame:
+    """Read the locations of a period; the other months are not held, as there may be many."""
+    months = (period.first_month, period.last_month)
+    columns = ["easting_m", "northing_m", "month", "categories", "incidents"]
+    rows = read_columns([context.work("locations.parquet")], columns, months=months)
+    # Where sources differ, a month that one of them lacks would draw only the places of the others.
+    return without_months(rows, span.lacking.uneven)
 
 
 def _levels_above(context: Context, record: dict[str, Any], areas: gpd.GeoDataFrame) -> LevelsAbove | None:

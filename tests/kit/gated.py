@@ -138,7 +138,7 @@ def detected_of(
         "categories": CATEGORIES,
         "first_date": date(2023, 1, 1),
         "last_date": date(2024, 12, 31),
-        "locations": LOCATIONS.empty(),
+        "locations": lambda _: LOCATIONS.empty(),
         "hotspots": {},
         "members": {},
         "bandwidth_m": None,

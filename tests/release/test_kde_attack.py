@@ -14,7 +14,6 @@ from pipeline.release.calendar import Before
 from pipeline.release.earlier_releases import EarlierRelease, as_earlier_release
 from pipeline.release.gate import Detected, release
 from pipeline.release.released import Released
-from pipeline.tables import LOCATIONS
 from tests.kit.gated import X0, Y0, config_of, detected_of
 
 pytestmark = pytest.mark.slow
@@ -54,7 +53,7 @@ def town(xy: np.ndarray) -> Detected:
         wards,
         counts,
         np.random.default_rng(0),
-        locations=LOCATIONS.conform(frame),
+        locations=lambda _: frame,
         bandwidth_m=BANDWIDTH_M,
         has_points=True,
     )
