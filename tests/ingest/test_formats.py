@@ -25,7 +25,7 @@ def read_header(path, how):
 def open_rows(path, how):
     header = read_header(path, how)
     rows = [line.rstrip(".").split("|") for line in path.read_text("utf-8").splitlines()[1:]]
-    writer = StageWriter(how.folder / "rows.parquet", len(header.columns))
+    writer = StageWriter(how, len(header.columns))
     writer.write([list(column) for column in zip(*rows)], fault=[None] * len(rows))
     return Opened(path.name, header.columns, writer.close(), staged=True, facts={"delimiter": "bar"})
 """
