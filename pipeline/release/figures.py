@@ -4,6 +4,7 @@ No true count is used here, except that the readers of internal have them all. I
 withheld, its figures are null.
 """
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -151,10 +152,14 @@ def without_unknown_zeros(counts: pd.DataFrame) -> pd.DataFrame:
     return out
 
 
-def _not_offered(figures: pd.DataFrame, *, areas: gpd.GeoDataFrame, comparisons: tuple[Comparison, ...]) -> list[str]:
+def _not_offered(
+    figures: pd.DataFrame, *, areas: gpd.GeoDataFrame, comparisons: tuple[Comparison, ...]
+) -> npt.NDArray[np.object_]:
     """List what is not offered in each row: counts, and the figures that would be computed from them."""
-    names = [set(columns) for columns in figures["not_offered"]]
-    hidden = {count: np.array([count in columns for columns in names], dtype=bool) for count in FOLLOWS}
+    order = tuple(dict.fromkeys((*COUNTS, *(column for derived in FOLLOWS.values() for column in derived))))
+    # Thousands of rows lack the same few combinations: sets and texts are made once for each.
+    kind, kinds = pd.factorize(figures["not_offered"])
+    hidden = {column: np.array([column in names for names in kinds], dtype=bool)[kind] for column in order}
     peopled = figures["area_code"].map(areas.set_index("area_code")["population"]).notna().to_numpy()
     wordless = figures["change_word"].isna().to_numpy()  # otherwise the word is the reason, such as a break
     uncounted = hidden["incidents"]
@@ -167,10 +172,11 @@ def _not_offered(figures: pd.DataFrame, *, areas: gpd.GeoDataFrame, comparisons:
             # An area without residents has no rate; only a window with one to compare it with has a change.
             gone = hidden[count] & peopled if column.startswith("rate_") else hidden[count]
             gone = before if column.startswith("change_") else gone
-            for at in np.flatnonzero(gone & figures[column].isna().to_numpy()):
-                names[at].add(column)
-    order = dict.fromkeys((*COUNTS, *(column for derived in FOLLOWS.values() for column in derived)))
-    return join_not_offered(names, order=tuple(order))
+            hidden[column] = hidden[column] | (gone & figures[column].isna().to_numpy())
+    flags = np.column_stack(list(hidden.values()))
+    rows, which = np.unique(flags @ (1 << np.arange(len(order))), return_index=True, return_inverse=True)[1:]
+    texts = join_not_offered([set(itertools.compress(order, flags[row])) for row in rows], order=order)
+    return np.array(texts, dtype=object)[which]
 
 
 def _hidden_before(figures: pd.DataFrame, hidden: npt.NDArray[np.bool_], earlier: str) -> npt.NDArray[np.bool_]:

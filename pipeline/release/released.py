@@ -377,7 +377,9 @@ def join_not_offered(names: Iterable[AbstractSet[str]], *, order: Sequence[str])
 
 def split_not_offered(column: "pd.Series[str]") -> list[frozenset[str]]:
     """Read what `join_not_offered` wrote."""
-    return [frozenset(names.split(_SEPARATOR)) - {""} for names in column.fillna("")]
+    text, texts = pd.factorize(column.fillna(""))
+    sets = [frozenset(names.split(_SEPARATOR)) - {""} for names in texts]
+    return [sets[number] for number in text]
 
 
 # Texts and choices that accompany the numbers of a release.

@@ -106,13 +106,16 @@ def garwood(
     # The limits are the means under which as many events or more, and as few or fewer, have probability `tail` each.
     # The Poisson sum over counts is an incomplete gamma function of the mean, so they are its inverse; this also serves
     # the fractions of an event that division by the dispersion leaves.
+    # Tables of counts hold few different pairs of count and dispersion: the limits of each are computed once.
+    pairs, at = np.unique(x + 1j * phi, return_inverse=True)
+    x, phi, at = pairs.real, pairs.imag, at.reshape(x.shape)
     tail = (1 - confidence) / 2
     effective = x / phi
     # The lower limit of no events is 0; the function is not defined there, so it is called with 1 and the result is
     # discarded.
     low = np.where(x > 0, special.gammaincinv(np.where(x > 0, effective, 1.0), tail), 0.0)
     high = special.gammaincinv(effective + 1, 1 - tail)
-    return phi * low, phi * high
+    return (phi * low)[at], (phi * high)[at]
 
 
 def wilson(successes: npt.ArrayLike, trials: npt.ArrayLike, *, confidence: float = 0.95) -> tuple[Floats, Floats]:
