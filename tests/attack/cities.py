@@ -3,6 +3,7 @@
 Most have one borough; those of three levels have counties of one to six boroughs.
 """
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -128,10 +129,13 @@ def released(detected: Detected, path: Path) -> tuple[dict[str, Folder], Truth]:
 
 
 def counts_alone(settings: dict[str, Any]) -> None:
-    """Take out of a configuration what the attacker does not read where he reads counts of areas and circumstances."""
-    off = {"enabled": False}
+    """Take out of a configuration what the attacker does not read where he reads counts of areas and circumstances.
+
+    In short the workbook too: the attacker of the sample reads one (`test_sample`).
+    """
+    off, workbook = {"enabled": False}, "xlsx" if os.environ.get("HOTSPOTS_LONG") else "none"
     settings["detect"] |= dict.fromkeys(("density", "clusters", "gistar", "knox"), off)
-    settings |= {"emerging": off, "page": {"briefings": False}, "exports": {"geopackage": False}}
+    settings |= {"emerging": off, "page": {"briefings": False}, "exports": {"geopackage": False, "workbook": workbook}}
     settings.pop("context", None)
 
 

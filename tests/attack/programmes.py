@@ -1,8 +1,9 @@
 """Linear programmes over all counts at once: the least and greatest value that each can take.
 
-Whole tables settle most counts: one programme that pushes thousands of counts to their ends at once, then for each
-count still open the table with all counts low, in which it is raised with the totals above it. Only counts that no such
-table settles get programmes of their own, first near them with all else held, then over everything.
+Whole tables settle most counts: one programme that pushes all counts down, then for each count the table with all
+counts low, in which it is raised with the totals above it, then programmes that push some hundreds of those still open
+at once. Only counts that no such table settles get programmes of their own, first near them with all else held, then
+over everything.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +16,8 @@ from scipy.sparse import csc_array, csr_array
 from scipy.sparse.csgraph import connected_components
 
 NEAR = 1e-6
-ROUNDS = 40  # of pushing, down, up and in directions drawn at random, while they settle anything
+AT_ONCE = 800  # counts pushed up by one programme: thousands stand in each other's way and take minutes
+FEW = 4  # counts settled by one programme, under which programmes of single counts are faster
 REACH = 3  # relations away from a count that are opened before everything is
 
 
@@ -138,8 +140,9 @@ def ends(
         if not part.least.size:
             lo, hi = part.low.copy(), part.high.copy()
         elif own.any():
-            base = _by_tables(part, own, lo, hi)
+            base = _lowest(part, own, lo, hi)
             _by_raising(part, own, base, hi)
+            _by_tables(part, own, lo, hi)
             _one_by_one(part, own, lo, hi, table)
         lowest[part.columns], highest[part.columns] = lo, hi
     return lowest, highest
@@ -152,29 +155,34 @@ def _fits(part: Part, table: np.ndarray) -> None:
     assert ok, "the attacker believes what is not so: the true counts do not fit what he wrote down"
 
 
-def _by_tables(part: Part, wanted: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-    """Push all counts that are not yet seen at an end towards it: down, up, then at random; return the lowest table."""
+def _open(part: Part, wanted: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return which counts are not yet seen at their lower and at their upper end."""
+    return wanted & (lo > part.low + NEAR), wanted & (hi < part.high - NEAR)
+
+
+def _lowest(part: Part, wanted: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
+    """Push all counts down at once and return that table."""
+    found = part.solve(np.where(_open(part, wanted, lo, hi)[0], 1.0, 0.0))
+    np.minimum(lo, found, out=lo)
+    np.maximum(hi, found, out=hi)
+    return found
+
+
+def _by_tables(part: Part, wanted: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> None:
+    """Push some of the counts that are open to their ends, drawn at random, as long as that settles more than a few."""
     draw = np.random.default_rng(15)
-    base, idle = np.zeros(wanted.size), 0
-    for turn in range(ROUNDS):
-        down, up = wanted & (lo > part.low + NEAR), wanted & (hi < part.high - NEAR)
-        left = down.sum() + up.sum()
-        if turn and (not left or idle == 2):
-            break
-        if turn < 2:
-            cost = np.where(down if turn == 0 else up, 1.0 if turn == 0 else -1.0, 0.0)
-        else:  # some of those that are open, so that they do not stand in each other's way
-            chosen = draw.random(wanted.size) < draw.choice([0.5, 0.25, 0.1])
-            downwards = draw.random(wanted.size) < 0.5
-            cost = np.where(down & (downwards | ~up), 1.0, np.where(up, -1.0, 0.0)) * chosen
-            cost *= draw.uniform(0.5, 1.5, wanted.size)
-        found = part.solve(cost)
-        base = base if turn else found
+    down, up = _open(part, wanted, lo, hi)
+    while left := down.sum() + up.sum():
+        # Half of them at most, so that they do not stand in each other's way.
+        chosen = draw.random(wanted.size) < min(0.5, AT_ONCE / max(up.sum(), 1))
+        downwards = draw.random(wanted.size) < 0.5
+        cost = np.where(down & (downwards | ~up), 1.0, np.where(up, -1.0, 0.0)) * chosen
+        found = part.solve(cost * draw.uniform(0.5, 1.5, wanted.size))
         np.minimum(lo, found, out=lo)
         np.maximum(hi, found, out=hi)
-        after = (wanted & (lo > part.low + NEAR)).sum() + (wanted & (hi < part.high - NEAR)).sum()
-        idle = idle + 1 if after == left else 0
-    return base
+        down, up = _open(part, wanted, lo, hi)
+        if left - down.sum() - up.sum() < FEW:
+            break
 
 
 def _by_raising(part: Part, wanted: np.ndarray, base: np.ndarray, hi: np.ndarray) -> None:

@@ -63,12 +63,13 @@ def truth_of(output: Path, folder: Folder) -> Truth:
     members = {code: area.members for code, area in folder.areas.items() if area.members}
     months = pd.read_parquet(output / "work" / "area_months.parquet")
     inside = [r for r in table(output / "internal" / "area_counts.csv") if r["level"] == "region"]
+    regions = months[months["area_code"].isin({r["area_code"] for r in inside})].copy()
     for row in (r for r in inside if r["known_outcomes"]):
-        own = months[(months["area_code"] == row["area_code"]) & (months["category"] == row["category"])]
+        own = regions[(regions["area_code"] == row["area_code"]) & (regions["category"] == row["category"])]
         own = own[own["month"].isin([int(m.replace("-", "")) for m in months_of(row["period"])])].sort_values("month")
         sums = own["known_outcomes"].fillna(0).cumsum()
         counted = own["month"][sums <= int(row["known_outcomes"])]
         if len(counted) < len(own) and own["known_outcomes"].iloc[len(counted)] > 0:
-            late = months["month"] > counted.max()
-            months.loc[late, ["known_outcomes", "positive_outcomes"]] = 0
+            for frame in (months, regions):
+                frame.loc[frame["month"] > counted.max(), ["known_outcomes", "positive_outcomes"]] = 0
     return Truth(months, members)
