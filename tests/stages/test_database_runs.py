@@ -153,14 +153,15 @@ def test_a_failure_leaves_the_last_run_and_no_copy(city: Path) -> None:
     assert not list(outcome.folder.parent.glob(".*.sources"))
 
 
-# The real thing: six months of the Metropolitan Police, 396 thousand rows; in short two of them.
+# The real thing: six months of the Metropolitan Police, 396 thousand rows. In short the last month, without clusters,
+# Gi* and the formats that are made of the same tables: how rows are read changes none of these alone.
 
 
 @pytest.mark.real
 def test_months_of_the_met_by_postgis_and_duckdb(
     real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    months = sorted((real_data / "police_uk" / "met_2018").glob("*.csv.gz"))[None if LONG else -2 :]
+    months = sorted((real_data / "police_uk" / "met_2018").glob("*.csv.gz"))[None if LONG else -1 :]
     rows = pd.concat([pd.read_csv(m, dtype=str, keep_default_na=False) for m in months], ignore_index=True)
     rows.insert(0, "n", range(len(rows)))
     rows.to_csv(tmp_path / "crimes.csv", index=False)
@@ -171,6 +172,9 @@ def test_months_of_the_met_by_postgis_and_duckdb(
     settings["page"]["briefings"] = False
     settings["categories"]["tree"] = [{"id": "burglary", "match": ["burglary"]}, {"id": "drugs", "match": ["drugs"]}]
     settings["detect"] = {"scan": {"enabled": False}, "knox": {"enabled": False}, **settings["detect"]}
+    if not LONG:
+        settings["detect"] |= {"clusters": {"enabled": False}, "gistar": {"enabled": False}}
+        settings["exports"] = {"geopackage": False, "workbook": "none"}
 
     def ran(name: str, **about: object) -> dict[str, str]:
         own = {k: v for k, v in settings["incidents"][0].items() if k != "paths"} | about
