@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
-from scipy.sparse import csc_array, csr_array
+from scipy.sparse import block_array, csc_array, csr_array
 from scipy.sparse.csgraph import connected_components
 
 NEAR = 1e-6
@@ -105,7 +105,9 @@ def parts_of(system: System) -> list[Part]:
     low, high = np.array(system.low), np.array(system.high)
     least, most = np.array(system.least), np.array(system.most)
     ties = csr_array((np.ones(matrix.nnz), matrix.indices, matrix.indptr), shape=matrix.shape)
-    _, label = connected_components(csr_array(ties.T @ ties), directed=False)
+    # Counts and rows as one graph: which counts share a row would be far more pairs.
+    _, label = connected_components(block_array([[None, ties.T], [ties, None]], format="csr"), directed=False)
+    label = np.unique(label[: matrix.shape[1]], return_inverse=True)[1]
     filled = np.flatnonzero(np.diff(matrix.indptr))
     row_label = label[matrix.indices[matrix.indptr[filled]]]
     order, rows_order = np.argsort(label, kind="stable"), np.argsort(row_label, kind="stable")
