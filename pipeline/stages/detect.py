@@ -163,8 +163,9 @@ def _load(
     locations = read_table(context.work("locations.parquet"), LOCATIONS, months=read)
     of_read = [("month", "in", sorted(read))]
     victims = pd.read_parquet(context.work("victims.parquet"), filters=of_read)
-    total = in_total(locations["categories"], outside)
-    locations, apart = locations[total].reset_index(drop=True), locations[~total].reset_index(drop=True)
+    total, apart = in_total(locations["categories"], outside), locations[:0]
+    if not total.all():  # else a copy of millions of rows would stand beside them
+        locations, apart = locations[total].reset_index(drop=True), locations[~total].reset_index(drop=True)
     incidents = incidents_apart = None
     if Need.DAYS in needs:
         parts = [context.folder / part["part"] for part in read_json(context.work("ingest.json"))["parts"]]
