@@ -468,15 +468,19 @@ def _smoothed(
     result, local = np.full(len(counts), np.nan), np.full(len(counts), np.nan)
     at = {level: (pd.Index(codes), matrix) for level, (codes, matrix) in neighbours.items()}
     codes = counts["area_code"].to_numpy(dtype=object)
-    for key, rows in counts.groupby(["level", "period", "category"], sort=True).indices.items():
+    cut: dict[tuple[str, bytes], sparse.csr_array] = {}  # most periods and categories have a rate in the same areas
+    for (level, *_), rows in counts.groupby(["level", "period", "category"], sort=True).indices.items():
         chosen = rows[counted[rows]]
         if len(chosen) < FEWEST_AREAS:
             continue
         result[chosen] = empirical_bayes(events[chosen], people[chosen])
-        if str(key[0]) in at:
-            index, matrix = at[str(key[0])]
+        if str(level) in at:
+            index, matrix = at[str(level)]
             unit = index.get_indexer(codes[chosen])
-            local[chosen] = local_empirical_bayes(events[chosen], people[chosen], matrix[unit][:, unit])
+            key = (str(level), unit.tobytes())
+            if key not in cut:
+                cut[key] = matrix[unit][:, unit]
+            local[chosen] = local_empirical_bayes(events[chosen], people[chosen], cut[key])
     return result, local
 
 
