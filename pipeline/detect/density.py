@@ -468,12 +468,13 @@ def lowered(shapes: NDArray[Any], enough: Callable[[Places, Places], Any]) -> li
     out = []
     for number in range(len(shapes)):
         mine = np.flatnonzero(drawn == number)
-        if not (band[mine] != number).any():
-            out.append(shapely.multipolygons(pieces[mine]))
-            continue
-        # Only pieces that share a line have to be joined: unions of many pieces take long.
-        patch = connected_components(linked[mine][:, mine], directed=False)[1]
-        out.append(_polygons(patch_shapes(pieces[mine], patch)))
+        # Drawn alike whether or not patches of the band above are among them: on one grid, in one order (`_polygons`).
+        if (band[mine] != number).any():
+            # Only pieces that share a line have to be joined: unions of many pieces take long.
+            patch = connected_components(linked[mine][:, mine], directed=False)[1]
+            out.append(_polygons(patch_shapes(pieces[mine], patch)))
+        else:
+            out.append(_polygons(shapely.set_precision(pieces[mine], PRECISION_M)))
     return out
 
 

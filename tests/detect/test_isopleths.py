@@ -141,6 +141,18 @@ def test_a_patch_apart_is_judged_by_itself() -> None:
     assert not low.intersects(far)
 
 
+def test_nothing_in_an_outline_says_that_a_patch_was_drawn_in_the_band_below() -> None:
+    """Neither the order of patches nor where their rings begin: the bytes are those of a band that never had a core."""
+    west, east = shapely.box(0.00004, 0, 30, 30), shapely.box(200, 0, 230, 30)  # a corner off the grid
+    core, ring = shapely.box(110, 10, 120, 20), shapely.box(100, 0, 130, 30) - shapely.box(110, 10, 120, 20)
+    places = [(x, 5 + i) for x in (5, 105, 205) for i in range(3)]
+    cored = [shapely.MultiPolygon([ring, east, west]), shapely.MultiPolygon([core])]
+    plain = [shapely.MultiPolygon([east, shapely.box(100, 0, 130, 30), west]), shapely.MultiPolygon()]
+    drawn = [lowered(np.array(bands_), holding(2, places, bands_)) for bands_ in (cored, plain)]
+    assert drawn[0][1].is_empty
+    assert drawn[0][0].wkb == drawn[1][0].wkb
+
+
 @pytest.mark.slow
 def test_levels_that_meet_at_a_corner_give_valid_shapes() -> None:
     saddle = np.zeros(GRID.shape)
