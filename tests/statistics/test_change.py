@@ -257,6 +257,19 @@ def test_percentages_of_months_of_different_length_are_per_day() -> None:
     assert PLAIN.label == "12 months to July 2025 against 12 months to July 2024"
 
 
+@pytest.mark.parametrize("later", [6_000_000, 5_995_000])
+def test_a_29_february_makes_no_count_higher(later: int) -> None:
+    """LAST has it. By days alone 6 million twice would be clearly higher: 16,400 more, 4.7 errors of 3,470."""
+    assert (LAST.days, THIS.days) == (366, 365)
+    found = change(table([(6_000_000, later), (6_000_000, 6_100_000), (6_000_000, 5_900_000)]), PLAIN).table
+    assert found["change_word"].tolist() == ["no clear change", "higher", "lower"]
+    assert found["change_p"].iloc[0] == 1
+    steps = table([(6_000_000, later)]).assign(
+        incidents_lower=lambda t: t["incidents"], incidents_upper=lambda t: t["incidents"] + 9
+    )
+    assert change(steps, PLAIN).table["change_word"].tolist() == ["no clear change"]
+
+
 def test_a_region_takes_its_dispersion_from_its_months() -> None:
     rng = np.random.default_rng(9)
     months = windows("month", first=LAST.first_month, last=THIS.last_month)
