@@ -493,7 +493,7 @@ class IncidentsOfPeriod:
     def _rows(self) -> str:
         """Write the query of all rows that are meant."""
         first, last = (int(month) for month in self.months)
-        lacking = ", ".join(str(int(month)) for month in sorted(self.lacking)) or "NULL"
+        lacking = ", ".join(f"{int(month)}" for month in sorted(self.lacking)) or "NULL"
         of_period = f"month BETWEEN {first} AND {last} AND (month IN ({lacking})) IS NOT TRUE"
         runs = groupby(self.parts, key=lambda part: part[1])
         return " UNION ALL ".join(
