@@ -146,11 +146,12 @@ def wait_long(_context: Context, marker: Path) -> int:
 
 
 PROGRAM = """
-import sys, time
+import signal, sys
 from pathlib import Path
 from pipeline.stages import Context, beside
 from tests.stages.test_beside import wait_long
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # tests in the background inherit deafness to it
     beside._pays = lambda _context: True
     beside._cores = lambda: 2
     folder = Path(sys.argv[1])
