@@ -417,7 +417,7 @@ def reduce_places(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
 # Incidents of a period: counted by what describes them, or read one by one.
 
 _WEEK_MINUTES = 7 * 1440
-_ANSWERS = {
+_DERIVED = {
     "weekday": "CASE WHEN date_precision = 'day' THEN isodow(TRY_CAST(occurred_on AS DATE)) END",
     # Incidents are counted by hour of the week, so the start is moved by whole weeks: fewer values, fewer rows.
     "interval_start": f"((interval_start % {_WEEK_MINUTES}) + {_WEEK_MINUTES}) % {_WEEK_MINUTES}",
@@ -469,7 +469,7 @@ class IncidentsOfPeriod:
         counts
             The columns `by`, incidents and, with `members`, hotspot_id; in no particular order.
         """
-        columns = ", ".join(f"{_ANSWERS.get(name, identifier(name))} AS {identifier(name)}" for name in by)
+        columns = ", ".join(f"{_DERIVED.get(name, identifier(name))} AS {identifier(name)}" for name in by)
         with self._open() as connection:
             if members is None:
                 counted = f"SELECT {columns}, count(*) AS incidents FROM ({self._rows()}) GROUP BY ALL"

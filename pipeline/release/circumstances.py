@@ -397,7 +397,7 @@ def release_circumstances(
     key = (setting.headline.id, setting.region, setting.mature_until, inside)
     if key not in counted:
         counted[key] = window_counts(
-            facets if inside else _of_readers(facets),
+            facets if inside else _without_internal(facets),
             setting.headline,
             region_code=setting.region,
             mature_until=setting.mature_until,
@@ -414,7 +414,7 @@ def release_circumstances(
     return _in_steps(counts, setting)
 
 
-def _of_readers(facets: pd.DataFrame) -> pd.DataFrame:
+def _without_internal(facets: pd.DataFrame) -> pd.DataFrame:
     """Return what a profile that is not internal shows, and how many incidents of single categories there are.
 
     That number is all that is needed of them: see `known` in `_in_steps`.

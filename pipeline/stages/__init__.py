@@ -15,8 +15,8 @@ from typing import Any
 
 from pipeline.config import Config
 from pipeline.domain.progress import Progress
-from pipeline.stages.beside import Beside
 from pipeline.stages.engines import Engine
+from pipeline.stages.second_process import SecondProcess
 
 __all__ = ["STAGES", "Context", "Progress", "RecordKind", "Stage"]
 
@@ -38,7 +38,7 @@ class Context:
     at before the outputs are used is a sentence in `cautions`, or in `first_cautions` if it bears on every number. All
     go into the manifest, and none into a release. `reissue` is the profile whose numbers are to be corrected, and why.
     `ledgers` are the folders of ledgers where they are not those beside `folder`: a trial reads what is there.
-    `beside` is the second process of the run.
+    `second` is the second process of the run.
     """
 
     config: Config
@@ -56,7 +56,7 @@ class Context:
     cautions: list[str] = field(default_factory=list)
     reissue: tuple[str, str] | None = None
     ledgers: tuple[Path, ...] | None = None
-    beside: Beside = field(default_factory=Beside)
+    second: SecondProcess = field(default_factory=SecondProcess)
 
     def work(self, name: str) -> Path:
         """Return the place of a stage table."""

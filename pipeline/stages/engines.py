@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar
 from pipeline.config import Run
 from pipeline.errors import EngineError, HotspotsError
 
-__all__ = ["DaskEngine", "Engine", "LocalEngine", "engine_of"]
+__all__ = ["DaskEngine", "Engine", "LocalEngine", "engine_of", "usable_cores"]
 
 _ATTEMPTS = 3  # a part that killed three workers would kill a fourth
 _CONNECT_SECONDS = 10
@@ -191,6 +191,11 @@ def fitting(workers: int, *, memory_limit_mb: int, available_mb: int) -> int:
     4
     """
     return max(1, min(workers, available_mb // (memory_limit_mb + _WORKER_OVERHEAD_MB)))
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _memory_mb() -> int:

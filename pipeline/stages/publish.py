@@ -47,24 +47,26 @@ class _Part(NamedTuple):
 
 def run(context: Context) -> None:
     """Write the folders that are handed over: an internal one, which holds most, in a second process."""
-    profiles = sorted(context.config.profiles, key=lambda p: -AUDIENCES[p.audience])
-    begun = [(p, context.beside.start(_write_folder, context, (p, left))) for left, p in enumerate(profiles)]
+    profiles = list(enumerate(sorted(context.config.profiles, key=lambda p: AUDIENCES[p.audience])))
+    tasks = {
+        number: context.second.start(_write_folder, context, (profile, number)) for number, profile in profiles[::-1]
+    }
     counts = Counter[bool]()
-    # From the end: what the second process was given first is waited for last.
-    for left, (profile, task) in reversed(list(enumerate(begun))):
-        counts += task.result(context.progress) or _write_folder(context, (profile, left))
+    # The folder that the second process was given is waited for last.
+    for number, profile in profiles:
+        counts += tasks[number].result(context.progress) or _write_folder(context, (profile, number))
     context.counters |= {"folders": len(profiles), "parts_written": counts[True], "parts_reused": counts[False]}
     context.cautions += settings_cautions(context.config)
 
 
 def _write_folder(context: Context, of: tuple[Profile, int]) -> Counter[bool]:
-    """Write the folder of a profile, of which so many are left; return how many parts were made, and taken over."""
-    profile, left = of
+    """Write the folder of a profile, given with its number; return how many parts were made, and taken over."""
+    profile, number = of
     folder = context.folder / profile.name
     shutil.rmtree(folder, ignore_errors=True)  # what a process that was lost left half-written
     surroundings = read_surroundings(context.folder / "work")
     results, counts = Results(context.folder, context.last), Counter[bool]()
-    before, folders = len(context.config.profiles) - 1 - left, len(context.config.profiles)
+    folders = len(context.config.profiles)
 
     # Load what passed the gate.
     released = read_release(context.work(f"release/{profile.name}"))
@@ -88,7 +90,7 @@ def _write_folder(context: Context, of: tuple[Profile, int]) -> Counter[bool]:
                     make=partial(part.write, record),
                 )
             ] += 1
-            context.progress("publishing", before * len(parts) + done, folders * len(parts))
+            context.progress("publishing", number * len(parts) + done, folders * len(parts))
     return counts
 
 

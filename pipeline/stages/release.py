@@ -79,7 +79,7 @@ def run(context: Context) -> None:
     """
     opened, reissue = open_ledger(context), _reissue(context)
     profiles = sorted(context.config.profiles, key=lambda p: (-AUDIENCES[p.audience], p.step))
-    internal = [(p, context.beside.start(_release_beside, context, p)) for p in profiles if p.audience == "internal"]
+    internal = [(p, context.second.start(_release_alone, context, p)) for p in profiles if p.audience == "internal"]
     detected = _load(context)
     releases: list[EarlierRelease] = list(opened.releases)
     entries: list[dict[str, Any]] = []
@@ -108,7 +108,7 @@ def run(context: Context) -> None:
     context.counters["profiles"] = len(profiles)
 
 
-def _release_beside(context: Context, profile: Profile) -> dict[str, Any]:
+def _release_alone(context: Context, profile: Profile) -> dict[str, Any]:
     """Release an internal profile in the second process, which loads for itself."""
     return _release_internal(context, profile, _load(context), open_ledger(context))
 

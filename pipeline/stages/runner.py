@@ -18,10 +18,10 @@ from pipeline.config import Config, load_config
 from pipeline.errors import ConfigError, EngineError, HotspotsError, InputError
 from pipeline.release.ledger import make_good, recorded
 from pipeline.stages import Context, Progress, Stage
-from pipeline.stages.beside import Beside
 from pipeline.stages.copies import Localised, local_copies
 from pipeline.stages.engines import Engine, engine_of
 from pipeline.stages.freshness import State, states_of
+from pipeline.stages.second_process import SecondProcess
 from pipeline.storage.files import read_json, write_json, write_text
 from pipeline.storage.workspace import Fingerprints, Workspace, code_version, link_tree, salt_of, versions
 
@@ -94,7 +94,7 @@ def run(
     reissue
         A profile whose numbers are to be corrected at borough level and above, and why.
     second_process
-        Whether a second process may release and write the internal folder meanwhile; see `Beside`.
+        Whether a second process may release and write the internal folder meanwhile; see `SecondProcess`.
 
     Raises
     ------
@@ -125,7 +125,7 @@ def run(
             outcome.manifest = read_json(workspace.folder / "manifest.json")
             return _ended(outcome, began)
         building = _Building(
-            local, base, workspace, prints, progress, began, force, reissue, Beside(allowed=second_process)
+            local, base, workspace, prints, progress, began, force, reissue, SecondProcess(allowed=second_process)
         )
         try:
             outcome.manifest = building.build(states, chosen)
@@ -223,7 +223,7 @@ class _Building:
     began: float
     force: bool
     reissue: tuple[str, str] | None
-    beside: Beside
+    second: SecondProcess
     cautions: list[str] = field(default_factory=list)  # of the stages so far, also of one that fails
 
     def build(self, states: Sequence[State], chosen: Sequence[str]) -> dict[str, Any]:
@@ -255,7 +255,7 @@ class _Building:
                     manifest["stages"][name] = {**old[name], "carried_over": True}
         finally:
             engine.close()
-            self.beside.close()
+            self.second.close()
         # A backtest is no stage but reads what aggregate wrote: it stays true as long as that does.
         if last and "aggregate" not in chosen:
             for path in sorted(last.glob("backtest.*")):
@@ -281,7 +281,7 @@ class _Building:
             salt=salt_of(folder.parent),
             checksums=self.prints.checksums,
             reissue=self.reissue,
-            beside=self.beside,
+            second=self.second,
         )
         # What a stage wrote is what is there now and was not before: no stage can forget to declare an output.
         before, at = _files(folder), time.monotonic()

@@ -68,7 +68,7 @@ REVIEWED = {
                             "with_place(placeholders=placeholders, precision=precision)": "floats, and by literal()",
                             "condition": "by with_place() or within_region()", "first": "an integer",
                             "last": "an integer", "self._rows()": "of the above, scan_parts() and integers",
-                            "_ANSWERS.get(name, identifier(name))": "a constant, or by identifier()"},
+                            "_DERIVED.get(name, identifier(name))": "a constant, or by identifier()"},
     "release/sketches.py": {"scan": "by scan_parts()", "key": "by literal()", "token": "a constant of the module",
                             "rows": "a constant of the module"},
     "ingest/postcodes.py": {"layout.at['postcode']": "an integer", "layout.at[role]": "an integer",

@@ -575,7 +575,7 @@ class Opening:
         Read row by row, so that each bad row is reported: slower, used after the fast way has failed.
     whole
         Read into memory, not streamed: `run.max_table_mb` applies, not `run.max_file_mb`.
-    heard
+    on_rows
         Called with the number of rows so far while rows are staged.
     """
 
@@ -588,7 +588,7 @@ class Opening:
     layout: Layout = FIRST_ROW
     careful: bool = False
     whole: bool = False
-    heard: Callable[[int], None] = lambda _rows: None
+    on_rows: Callable[[int], None] = lambda _rows: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -682,8 +682,8 @@ class Opened:
     header: int | None = 1
     lines: int = 0
 
-    def about(self, connection: Any) -> int:
-        """Return the number of rows, in text the number of lines, which quoted line ends make larger."""
+    def row_count(self, connection: Any) -> int:
+        """Return the number of rows; of text the number of lines, which may be more, as a cell may have line ends."""
         return self.lines or int(connection.sql(f"SELECT count(*) FROM {self.scan}").fetchall()[0][0])
 
     def first_rows(self, rows: int | None) -> "Opened":
@@ -756,7 +756,7 @@ class StageWriter:
         self.schema = pa.schema([*texts, (FAULT, pa.string()), (GEOMETRY_X, pa.float64()), (GEOMETRY_Y, pa.float64())])
         self._writer = pq.ParquetWriter(path, self.schema, compression="zstd")
         self._points = self._beyond = self._rows = 0
-        self._heard = how.heard
+        self._on_rows = how.on_rows
 
     @property
     def beyond_degrees(self) -> bool:
@@ -775,7 +775,7 @@ class StageWriter:
             self._beyond += int(((across > HALF_CIRCLE) | (up > QUARTER_CIRCLE)).sum())
         self._writer.write_table(pa.Table.from_arrays([*arrays, fault, *places], schema=self.schema))
         self._rows += len(fault)
-        self._heard(self._rows)
+        self._on_rows(self._rows)
 
     def close(self) -> str:
         """Finish the file and return the table expression that reads it."""

@@ -141,7 +141,7 @@ def _read(job: ReadJob, file: Path, connection: Any, *, folder: Path) -> PartRep
     """Read the fast way first, and again if later rows of the file differ from its first rows."""
     source = job.source
     how = _opening(folder, source=source, limits=job.config.run)
-    how = replace(how, heard=lambda rows: job.progress("reading rows", rows, 0))
+    how = replace(how, on_rows=lambda rows: job.progress("reading rows", rows, 0))
     whole = False
     reader = row_reader(file, stated=source.format)
     require_settings_fit(job.path, reader, layout=how.layout, sheet=how.sheet)
@@ -297,15 +297,15 @@ class _Reading:
 
     def run(self, connection: Any) -> PartReport:
         """Stream the file."""
-        tally, faults, about = Tally(), self._faults(), self.opened.about(connection)
+        tally, faults, rows_in_all = Tally(), self._faults(), self.opened.row_count(connection)
         with (
             PartWriter(self.job.out, incidents_schema()) as kept,
             PartWriter(self.job.quarantine_out, quarantine_schema()) as refused,
         ):
             for first, whole in self.opened.batches(connection, extra=self.moments.extra() | self.placer.extra()):
                 # A file of one batch is read in no time.
-                if about > BATCH_ROWS:
-                    self.job.progress("reading rows", min(first, about), about)
+                if rows_in_all > BATCH_ROWS:
+                    self.job.progress("reading rows", min(first, rows_in_all), rows_in_all)
                 table, numbers = self._selected(first, whole)
                 if not len(numbers):
                     continue
@@ -316,8 +316,8 @@ class _Reading:
                 if len(bad):
                     faults.add(table, rule, axes)
                     refused.write(self._refused(numbers, table, bad, rule))
-        if about > BATCH_ROWS:
-            self.job.progress("reading rows", about, about)
+        if rows_in_all > BATCH_ROWS:
+            self.job.progress("reading rows", rows_in_all, rows_in_all)
         return self._report(tally, faults)
 
     def _faults(self) -> FaultLog:

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pipeline.domain.progress import unwatched
+from pipeline.stages.engines import LocalEngine, usable_cores
 
 if TYPE_CHECKING:  # a run with nothing to do must stay light
     from multiprocessing.connection import Connection
@@ -20,11 +21,11 @@ if TYPE_CHECKING:  # a run with nothing to do must stay light
 
     from pipeline.stages import Context, Progress
 
-__all__ = ["Beside", "Task"]
+__all__ = ["SecondProcess", "Task"]
 
-# A second process loads the libraries again, which takes as long as the work of a small run that it could do.
+# A second process loads the libraries again, which takes longer than the work that a small run could give it.
 _LEAST_COUNTS = 20_000
-# It also holds in memory what the first does, which is for its locations to say.
+# Both processes hold the tables of the run, the locations among them: a large run would need twice the memory.
 _MOST_LOCATIONS = 2_000_000
 _PAUSE_S = 0.2
 
@@ -37,7 +38,7 @@ class Task(Generic[R]):
 
     def __init__(self) -> None:
         self._answer: R | None = None
-        self._heard: tuple[str, int, int] | None = None  # how far the second process says it is: label, done, total
+        self._latest: tuple[str, int, int] | None = None  # how far the second process says it is: label, done, total
         self._over = threading.Event()
         self._over.set()
 
@@ -52,7 +53,7 @@ class Task(Generic[R]):
             with contextlib.suppress(EOFError, OSError):  # the second process was lost
                 pipe.send(job)
                 while self._answer is None:
-                    self._answer, self._heard = pipe.recv()
+                    self._answer, self._latest = pipe.recv()
                 over()
         finally:
             self._over.set()
@@ -60,12 +61,12 @@ class Task(Generic[R]):
     def result(self, progress: "Progress") -> R | None:
         """Wait for the result and return it; None if the second process did not do the work."""
         while not self._over.wait(_PAUSE_S):
-            if self._heard is not None:
-                progress(*self._heard)
+            if self._latest is not None:
+                progress(*self._latest)
         return self._answer
 
 
-class Beside:
+class SecondProcess:
     """The second process of a run; it is started with the first task that pays for it, and ends with the run.
 
     Parameters
@@ -76,7 +77,7 @@ class Beside:
     """
 
     def __init__(self, *, allowed: bool = False) -> None:
-        self._allowed = allowed and _cores() > 1
+        self._allowed = allowed and usable_cores() > 1
         self._process: SpawnProcess | None = None
         self._pipe: Connection | None = None
         self._busy = False
@@ -99,7 +100,7 @@ class Beside:
         spawn = get_context("spawn")  # a fork would copy the locks of libraries' threads, and could wait for ever
         self._pipe, theirs = spawn.Pipe()
         self._process = spawn.Process(target=_serve, args=(theirs,), daemon=True)
-        with _deaf_to_interrupts():
+        with _ignoring_interrupts():
             self._process.start()
         theirs.close()  # else nobody would hear that the second process was lost
         return self._pipe
@@ -117,10 +118,8 @@ class Beside:
 
 def _portable(context: "Context") -> "Context":
     """Return a context without what belongs to this process: its engine, its reports, its second process."""
-    from pipeline.stages.engines import LocalEngine
-
     fresh: dict[str, Any] = {"choices": {}, "counters": {}, "first_cautions": [], "cautions": []}
-    return replace(context, engine=LocalEngine(), progress=unwatched, beside=Beside(), **fresh)
+    return replace(context, engine=LocalEngine(), progress=unwatched, second=SecondProcess(), **fresh)
 
 
 def _pays(context: "Context") -> bool:
@@ -134,14 +133,9 @@ def _pays(context: "Context") -> bool:
     return rows["area_months"] >= _LEAST_COUNTS and rows["locations"] <= _MOST_LOCATIONS
 
 
-def _cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 @contextlib.contextmanager
-def _deaf_to_interrupts() -> Iterator[None]:
-    """Let a process that is started here not hear Ctrl-C, which reaches all of a terminal: the first one ends it."""
+def _ignoring_interrupts() -> Iterator[None]:
+    """Let a process that is started here ignore Ctrl-C, which reaches all of a terminal: the first one ends it."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -14,8 +14,8 @@ import pytest
 
 from pipeline import run as run_from_python
 from pipeline.errors import HotspotsError, InputError
-from pipeline.stages import Context, beside, publish, release, runner
-from pipeline.stages.beside import Beside
+from pipeline.stages import Context, publish, release, runner, second_process
+from pipeline.stages.second_process import SecondProcess
 from tests.kit.city import write_city
 
 pytestmark = pytest.mark.slow
@@ -27,8 +27,8 @@ SECONDS = 60  # what must happen at once has a minute on a machine with much to 
 @pytest.fixture(autouse=True)
 def _large_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every run be worth a second process, on any machine."""
-    monkeypatch.setattr(beside, "_pays", lambda _context: True)
-    monkeypatch.setattr(beside, "_cores", lambda: 2)
+    monkeypatch.setattr(second_process, "_pays", lambda _context: True)
+    monkeypatch.setattr(second_process, "usable_cores", lambda: 2)
 
 
 def quiet(_label: str, _done: int, _total: int) -> None:
@@ -148,15 +148,15 @@ def wait_long(_context: Context, marker: Path) -> int:
 PROGRAM = """
 import signal, sys
 from pathlib import Path
-from pipeline.stages import Context, beside
-from tests.stages.test_beside import wait_long
+from pipeline.stages import Context, second_process
+from tests.stages.test_second_process import wait_long
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # tests in the background inherit deafness to it
-    beside._pays = lambda _context: True
-    beside._cores = lambda: 2
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored by what is started in the background
+    second_process._pays = lambda _context: True
+    second_process.usable_cores = lambda: 2
     folder = Path(sys.argv[1])
     context = Context(None, folder, folder, None, None, None, b"", {})
-    task = beside.Beside(allowed=True).start(wait_long, context, folder / "began")
+    task = second_process.SecondProcess(allowed=True).start(wait_long, context, folder / "began")
     task.result(lambda *_: None)
 """
 
@@ -204,6 +204,6 @@ def test_ctrl_c_is_the_first_process_business(first: tuple[subprocess.Popen[str]
 
 def test_where_none_is_allowed_the_work_is_left_to_the_first_process(tmp_path: Path) -> None:
     context: Any = Context(None, tmp_path, tmp_path, None, None, None, b"", {})  # type: ignore[arg-type]
-    alone = Beside()
+    alone = SecondProcess()
     assert alone.start(wait_long, context, tmp_path / "began").result(quiet) is None
     assert not (tmp_path / "began").exists()
