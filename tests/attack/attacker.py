@@ -1,7 +1,7 @@
 """The attacker: reads folders, grants himself all that METHODS grants, and says how many values each count has left."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from math import ceil, floor, inf
 from typing import NamedTuple
@@ -61,6 +61,7 @@ def attack(
     *,
     more: Iterable[Relation] = (),
     steps: Iterable[int] = (5, 10),
+    only: Container[Key] | None = None,
 ) -> Verdict:
     """Attack one folder, or several joined.
 
@@ -76,11 +77,14 @@ def attack(
         Further relations, of variables of circumstances or of two editions of areas.
     steps
         Steps of all audiences: a row without room in one of them is offered to nobody.
+    only
+        Counts shown whose values left are asked for; all of them by default.
     """
     universe = Universe.of(folder)
     every, more = list(candidates(universe, published)), list(more)
     for key in (k for r in more for k in (r.total, *r.parts)):
         universe.add(key)
+    truth = {key: truth.get(key, 0) for key in universe.spans}  # looked up a dozen times each
     hold_down_what_was_passed_over(universe, min(steps))
     mine = [*universe.windows, *granted([*every, *more], truth)]
     # What a rule takes that looks at no count tells nothing, and takes the row out of the reckoning of room.
@@ -103,9 +107,10 @@ def attack(
         known[at] = truth.get(key, 0)
     for (at, step), rest in rests.items():
         known[rest] = known[at] % step
-    wanted = [column[key] for key in folder.shown if folder.shown[key].upper - folder.shown[key].lower < inf]
+    asked = [key for key in folder.shown if only is None or key in only]
+    wanted = [column[key] for key in asked if folder.shown[key].upper - folder.shown[key].lower < inf]
     lowest, highest = ends(system, wanted, known=known)
-    ranges = {k: (float(lowest[column[k]]), float(highest[column[k]])) for k in folder.shown}
+    ranges = {k: (float(lowest[column[k]]), float(highest[column[k]])) for k in asked}
     left = {k: floor(b + NEAR) - ceil(a - NEAR) + 1 for k, (a, b) in ranges.items()}
     return Verdict(
         left,

@@ -6,8 +6,9 @@ library; outlines with shapely.
 
 import csv
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from math import inf
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -103,8 +104,8 @@ class Folder:
             self.steps[key] = (int(lower), self.step)
 
 
-def read_folder(path: Path) -> Folder:
-    """Read a released folder."""
+def read_layers(path: Path) -> Folder:
+    """Read the record, the areas and the outlines of a folder, without its counts of areas."""
     record = json.loads((path / "release.json").read_text("utf-8"))
     folder = Folder(step=int(record["rules"]["step"]), record=record)
     for name in (*AREA_LAYERS, *OUTLINES):
@@ -112,6 +113,12 @@ def read_folder(path: Path) -> Folder:
         if file.exists():
             folder.layers[name] = json.loads(file.read_text("utf-8"))["features"]
     _areas(folder)
+    return folder
+
+
+def read_folder(path: Path) -> Folder:
+    """Read a released folder."""
+    folder = read_layers(path)
     folder.rows = table(path / "area_counts.csv")
     for row in folder.rows:
         folder.areas.setdefault(row["area_code"], Area(row["level"], ""))
@@ -171,7 +178,6 @@ def _counts(folder: Folder, row: Mapping[str, Any], category: str, names: tuple[
 
 def _ends(folder: Folder, row: Mapping[str, Any], key: Key, name: str) -> None:
     """Read one count of a row: its step, or that it is not offered; what is printed beside it must say no more."""
-    hidden = name in (row.get("not_offered") or "").split(";")
     low, high = _number(row.get(f"{name}_lower")), _number(row.get(f"{name}_upper"))
     middle = _number(row.get(name))
     if low is not None and high is not None:
@@ -182,7 +188,7 @@ def _ends(folder: Folder, row: Mapping[str, Any], key: Key, name: str) -> None:
             folder.shown[key] = Span(middle, middle)
     elif middle is not None:
         folder.note(key, middle, middle)
-    elif hidden:
+    elif name in (row.get("not_offered") or "").split(";"):
         folder.not_offered.add(key)
 
 
@@ -273,13 +279,17 @@ def joined(*folders: Folder) -> Folder:
     return whole
 
 
-def months_of(period: str) -> Iterator[str]:
-    """Yield the months of a window."""
+@cache
+def months_of(period: str) -> tuple[str, ...]:
+    """Return the months of a window.
+
+    >>> months_of("2024-11..2025-01")
+    ('2024-11', '2024-12', '2025-01')
+    """
     first, _, last = period.partition("..")
     year, month = map(int, first.split("-"))
-    while True:
-        name = f"{year:04d}-{month:02d}"
-        yield name
-        if name == (last or first):
-            return
+    found = [first]
+    while found[-1] != (last or first):
         year, month = (year, month + 1) if month < 12 else (year + 1, 1)
+        found.append(f"{year:04d}-{month:02d}")
+    return tuple(found)

@@ -1,14 +1,16 @@
 """Linear programmes over all counts at once: the least and greatest value that each can take.
 
-Whole tables settle most counts: one programme that pushes all counts down, then for each count the table with all
-counts low, in which it is raised with the totals above it, then programmes that push some hundreds of those still open
-at once. Only counts that no such table settles get programmes of their own, first near them with all else held, then
-over everything.
+Tables settle most counts: one programme that pushes all counts down, then for each count this table and the true one
+with the count at its end, repaired, then programmes that push those still open at once, whose tables are repaired in
+the same way. Only counts that no such table settles get programmes of their own, first near them with all else held,
+then over everything.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
+from math import inf
 
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
@@ -17,7 +19,9 @@ from scipy.sparse.csgraph import connected_components
 
 NEAR = 1e-6
 AT_ONCE = 800  # counts pushed up by one programme: thousands stand in each other's way and take minutes
-FEW = 4  # counts settled by one programme, under which programmes of single counts are faster
+FEW = 2  # counts settled by one programme, under which programmes of single counts are no dearer
+MOVES = 100  # counts moved to repair one table
+TRIED = 12  # counts of a broken row of which the best is moved
 REACH = 3  # relations away from a count that are opened before everything is
 
 
@@ -99,6 +103,81 @@ class Part:
         return part, int(np.searchsorted(open_, position))
 
 
+class Repairs:
+    """Tables of a part that have one count at its end, and whatever has to move with it.
+
+    A table that is found fits in every row; that none is found says nothing.
+    """
+
+    def __init__(self, part: Part) -> None:
+        self.part = part
+        # Lists of plain numbers: single items of arrays take many times longer.
+        self.low, self.high = part.low.tolist(), part.high.tolist()
+        self.least, self.most = part.least.tolist(), part.most.tolist()
+        self.counts_of, self.rows_of = (
+            [list(zip(m.indices[a:b].tolist(), m.data[a:b].tolist(), strict=True)) for a, b in pairwise(m.indptr)]
+            for m in (part.matrix, part.columns_first)
+        )
+
+    def settle(self, base: np.ndarray, wanted: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> None:
+        """Move each open count of a table to its end, and write down what the tables found hold."""
+        table, sums = base.tolist(), (self.part.matrix @ base).tolist()
+        for counts, seen, end in zip(_open(self.part, wanted, lo, hi), (lo, hi), (self.low, self.high), strict=True):
+            for count in np.flatnonzero(counts).tolist():
+                if abs(seen[count] - end[count]) > NEAR:
+                    for other, value in self._moved(count, end[count], table, sums).items():
+                        lo[other], hi[other] = min(lo[other], value), max(hi[other], value)
+
+    def _moved(self, count: int, end: float, table: list[float], sums: list[float]) -> dict[int, float]:
+        """Return the counts that differ from a table once one is at its end; `sums` are those of the table's rows.
+
+        In a row that is broken, the count that breaks other rows least is moved, and the rows that it breaks are next.
+        A count moves one way only, so that this ends; where no table fits in so many moves, nothing is returned.
+        """
+        least, most = self.least, self.most
+        new: dict[int, float] = {}
+        new_sums: dict[int, float] = {}
+        upwards: dict[int, bool] = {}
+        broken: list[int] = []
+        at, step = count, end - table[count]
+        for _ in range(MOVES):
+            new[at], upwards[at] = new.get(at, table[at]) + step, step > 0
+            for row, weight in self.rows_of[at]:
+                new_sums[row] = new_sums.get(row, sums[row]) + weight * step
+                broken.append(row)
+            while broken:  # what the sum of the last row lacks, or has too much
+                lacking = max(least[broken[-1]] - new_sums[broken[-1]], 0.0)
+                lacking += min(most[broken[-1]] - new_sums[broken[-1]], 0.0)
+                if abs(lacking) > NEAR:
+                    break
+                broken.pop()
+            else:
+                return new
+            best, tried = inf, 0
+            for other, weight in self.counts_of[broken[-1]]:
+                up = weight * lacking > 0
+                value = new.get(other, table[other])
+                room = self.high[other] - value if up else value - self.low[other]
+                if room <= NEAR or upwards.get(other, up) != up:
+                    continue
+                length = min(room, abs(lacking / weight)) * (1 if up else -1)
+                harm = 0.0  # how much further out of their bounds its rows would be
+                for row, own in self.rows_of[other]:
+                    before = new_sums.get(row, sums[row])
+                    after = before + own * length
+                    over = max(after - most[row], least[row] - after)
+                    if over > NEAR:
+                        harm += max(over - max(before - most[row], least[row] - before, 0.0), 0.0)
+                if harm < best * abs(length):
+                    best, at, step = harm / abs(length), other, length
+                tried += 1
+                if not harm or tried > TRIED:
+                    break
+            if best == inf:
+                break
+        return {}
+
+
 def parts_of(system: System) -> list[Part]:
     """Cut into parts that share no row."""
     matrix = system.matrix()
@@ -142,9 +221,10 @@ def ends(
         if not part.least.size:
             lo, hi = part.low.copy(), part.high.copy()
         elif own.any():
-            base = _lowest(part, own, lo, hi)
-            _by_raising(part, own, base, hi)
-            _by_tables(part, own, lo, hi)
+            low, repairs = _lowest(part, own, lo, hi), Repairs(part)
+            for base in (low, table):
+                repairs.settle(base, own, lo, hi)
+            _by_tables(part, repairs, own, lo, hi)
             _one_by_one(part, own, lo, hi, table)
         lowest[part.columns], highest[part.columns] = lo, hi
     return lowest, highest
@@ -170,44 +250,21 @@ def _lowest(part: Part, wanted: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> n
     return found
 
 
-def _by_tables(part: Part, wanted: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> None:
-    """Push some of the counts that are open to their ends, drawn at random, as long as that settles more than a few."""
+def _by_tables(part: Part, repairs: Repairs, wanted: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> None:
+    """Push the open counts to their ends, each with a weight drawn at random, as long as that settles some."""
     draw = np.random.default_rng(15)
     down, up = _open(part, wanted, lo, hi)
     while left := down.sum() + up.sum():
-        # Half of them at most, so that they do not stand in each other's way.
-        chosen = draw.random(wanted.size) < min(0.5, AT_ONCE / max(up.sum(), 1))
+        chosen = draw.random(wanted.size) < min(1.0, AT_ONCE / max(up.sum(), 1))
         downwards = draw.random(wanted.size) < 0.5
         cost = np.where(down & (downwards | ~up), 1.0, np.where(up, -1.0, 0.0)) * chosen
         found = part.solve(cost * draw.uniform(0.5, 1.5, wanted.size))
         np.minimum(lo, found, out=lo)
         np.maximum(hi, found, out=hi)
+        repairs.settle(found, wanted, lo, hi)
         down, up = _open(part, wanted, lo, hi)
         if left - down.sum() - up.sum() < FEW:
             break
-
-
-def _by_raising(part: Part, wanted: np.ndarray, base: np.ndarray, hi: np.ndarray) -> None:
-    """Raise each open count to its end in the lowest table, and each total that no longer covers its parts with it."""
-    columns = csc_array(part.matrix)
-    touching = np.split(columns.indices, columns.indptr[1:-1])
-    rows = part.matrix
-    names, weights = (np.split(v, rows.indptr[1:-1]) for v in (rows.indices, rows.data))
-    for count in np.flatnonzero(wanted & (hi < part.high - NEAR)):
-        table = {int(count): part.high[count]}
-        queue, fits = list(touching[count]), True
-        while queue and fits:
-            row = queue.pop()
-            value = sum(w * table.get(c, base[c]) for c, w in zip(names[row], weights[row], strict=True))
-            if value > part.most[row] + NEAR:
-                fits = False
-            elif value < part.least[row] - NEAR:
-                total = int(names[row][np.argmax(weights[row])])
-                table[total] = table.get(total, base[total]) + part.least[row] - value
-                fits = weights[row].max() == 1.0 and table[total] <= part.high[total] + NEAR
-                queue += list(touching[total])
-        if fits:
-            hi[count] = part.high[count]
 
 
 def _one_by_one(

@@ -8,6 +8,7 @@ row where it holds. So he is stronger than anybody who has to find out from the 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import combinations
 from math import ceil, inf
 from typing import NamedTuple
@@ -48,7 +49,7 @@ class Published:
     pairs: bool = True
     """Whether parts that exclude each other in pairs are granted too: most of the work, and little of the finds."""
 
-    @property
+    @cached_property
     def children(self) -> dict[str, list[str]]:
         """Categories by the one that contains them, in the order of the configuration."""
         found: dict[str, list[str]] = defaultdict(list)

@@ -20,7 +20,7 @@ from tests.attack.checks import (
     outlines_off_the_lattice,
     ranks_finer_than_steps,
 )
-from tests.attack.folder import Folder, Key, joined, months_of, read_folder
+from tests.attack.folder import Folder, Key, joined, months_of, read_folder, read_layers
 from tests.attack.outlines import above, note_outlines, outline_relations, true_outlines, unexplained_numbers
 from tests.attack.relations import Published
 from tests.attack.truth import Truth, truth_of
@@ -40,10 +40,12 @@ def tree_of(settings: dict) -> dict[str, str]:
 
 def areas_alone(folder: Folder, period: str = "") -> Folder:
     """Leave circumstances out (see `test_thinned`); keep one window and its parts, if it is named."""
-    months = set(months_of(period)) if period else set()
+    periods = {k.period for k in (*folder.shown, *folder.not_offered)}
+    if period:
+        periods = {p for p in periods if set(months_of(p)) <= set(months_of(period))}
 
     def kept(k: Key) -> bool:
-        return "/" not in k.measure and (not period or set(months_of(k.period)) <= months)
+        return "/" not in k.measure and k.period in periods
 
     shown = {k: s for k, s in folder.shown.items() if kept(k)}
     return replace(folder, shown=shown, not_offered={k for k in folder.not_offered if kept(k)})
@@ -61,7 +63,7 @@ def incidents_of(folder: Folder, categories: set[str]) -> Folder:
 
 def latest(folder: Folder) -> str:
     """Return the latest window, the longest that ends with the data."""
-    return max((k.period for k in folder.shown), key=lambda p: (p[-7:], len(list(months_of(p)))))
+    return max((k.period for k in folder.shown), key=lambda p: (p[-7:], len(months_of(p))))
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +97,7 @@ def test_outlines_narrow_nothing(sample: tuple[dict[str, Folder], Truth, Publish
     folders, truth, published = sample
     if name == "partner" and not LONG:
         pytest.skip("what partners can work out is part of what both can")
-    internal = read_folder(output / "internal")
+    internal = read_layers(output / "internal")
     own: list[Folder] = []
     relations = []
     for each in ("partner", "public") if name == "both" else (name,):
@@ -143,8 +145,9 @@ def test_shorter_windows_beside_a_longer_one_are_found(sample: tuple[dict[str, F
     for key in (k for k in years if k.period not in folder.long_windows[category]):
         folder.not_offered.discard(key)
         folder.note(key, truth[key] // 5 * 5, truth[key] // 5 * 5 + 4)
-    found = attack(folder, replace(published, pairs=False), truth)
-    assert any(k.category == category and folder.areas[k.area].level == "ward_group" for k in found.narrow)
+    both = {k for k in folder.shown if k.category == category and k.period in folder.long_windows[category]}
+    groups = {k for k in both if folder.areas[k.area].level == "ward_group"}
+    assert attack(folder, replace(published, pairs=False), truth, only=groups).narrow
 
 
 def test_figures_and_outlines_say_no_more_than_the_steps(sample: tuple[dict[str, Folder], Truth, Published]) -> None:
