@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.kit.setting_readers import PIPELINE, keys, readers
+from tests.kit.source_rules import nodes, trees
 
 pytestmark = pytest.mark.slow  # the whole program is parsed
 
@@ -36,9 +37,8 @@ def _by_name(section: str, key: str) -> bool:
 
 @functools.cache
 def _texts(folder: Path) -> set[str]:
-    trees = [ast.parse(p.read_text("utf-8")) for p in ([folder] if folder.is_file() else folder.rglob("*.py"))]
-    nodes = [n for t in trees for n in ast.walk(t)]
-    return {n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str)}
+    held = [n for where, tree in trees() if (PIPELINE / where).is_relative_to(folder) for n in nodes(tree)]
+    return {n.value for n in held if isinstance(n, ast.Constant) and isinstance(n.value, str)}
 
 
 def test_every_key_has_a_reader(unread: list[str]) -> None:

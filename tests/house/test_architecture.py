@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.source_rules import trees
+from tests.kit.source_rules import nodes, trees
 
 PACKAGE = Path(__file__).parents[2] / "pipeline"
 MODULES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))
@@ -66,7 +66,7 @@ IMPURE = (
 def touches(module: str) -> set[str]:
     """Return what a module imports or calls of the world outside."""
     found: set[str] = set()
-    for node in ast.walk(dict(trees())[module]):
+    for node in nodes(dict(trees())[module]):
         if isinstance(node, ast.Import):
             found |= {alias.name.split(".")[0] for alias in node.names} & OUTSIDE_WORLD
         elif isinstance(node, ast.ImportFrom):

@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from pipeline.config import Config
+from tests.kit.source_rules import children, garbage_kept, nodes, trees
 
 Types = frozenset[str]
 NOTHING: Types = frozenset()
@@ -72,15 +73,13 @@ def keys(model: type[BaseModel] = Config, path: str = "") -> Iterator[tuple[str,
             yield where, model.__name__, name
 
 
+@garbage_kept()
 def readers(root: Path = PIPELINE) -> dict[tuple[str, str], set[str]]:
     """Return the places that read each key, by class and name; `config/` itself does not count."""
-    trees = {
-        path.relative_to(root.parent).as_posix(): ast.parse(path.read_text("utf-8"))
-        for path in sorted(root.rglob("*.py"))
-    }
-    known = _Known(trees)
+    files = {f"{root.name}/{where}": tree for where, tree in trees(root)}
+    known = _Known(files)
     found: dict[tuple[str, str], set[str]] = {}
-    for name, tree in trees.items():
+    for name, tree in files.items():
         if name.startswith(f"{root.name}/config/"):
             continue
         walk = _Walk(known, name, found)
@@ -104,7 +103,7 @@ class _Known:
         self.returns: dict[str, Types] = {}
         self.imports: dict[str, dict[str, Types]] = {}
         self.aliases: dict[str, Types] = {}
-        classes = {n.name for t in trees.values() for n in ast.walk(t) if isinstance(n, ast.ClassDef)}
+        classes = {n.name for t in trees.values() for n in nodes(t) if isinstance(n, ast.ClassDef)}
         self.classes = classes - set(self.sections)
         for name, model in self.sections.items():
             self.attributes[name] = {
@@ -116,7 +115,7 @@ class _Known:
             # A class of the same name as a section, defined here, is not that section.
             self.imports[path] = dict.fromkeys(own & set(self.sections), NOTHING)
         for tree in trees.values():
-            for node in ast.walk(tree):
+            for node in nodes(tree):
                 if isinstance(node, ast.ClassDef) and node.name in self.classes:
                     self._describe(node)
                 elif isinstance(node, ast.ClassDef) and node.name in self.sections:
@@ -133,7 +132,7 @@ class _Known:
             elif isinstance(part, ast.FunctionDef):
                 found[part.name] = found.get(part.name, NOTHING) | self.named(part.returns)
                 given = {a.arg: self.named(a.annotation) for a in _arguments(part)}
-                for inner in ast.walk(part):
+                for inner in nodes(part):
                     if isinstance(inner, ast.Assign) and isinstance(inner.value, ast.Name):
                         for target in inner.targets:
                             if isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name):
@@ -144,7 +143,7 @@ class _Known:
     def named(self, annotation: ast.expr | None) -> Types:
         """Return the sections and classes that an annotation names."""
         found: set[str] = set()
-        for node in ast.walk(annotation) if annotation is not None else ():
+        for node in nodes(annotation) if annotation is not None else ():
             if isinstance(node, ast.Name):
                 found.add(node.id)
             elif isinstance(node, ast.Attribute):
@@ -169,6 +168,13 @@ class _Walk(ast.NodeVisitor):
         self.known, self.path, self.found = known, path, found
         self.names: dict[str, Types] = {}
         self.holder: str | None = None
+
+    def generic_visit(self, node: ast.AST) -> None:
+        for part in children(node):
+            self.visit(part)
+
+    def visit_Constant(self, node: ast.Constant) -> None:
+        """It has no parts."""
 
     def visit_ClassDef(self, node: ast.ClassDef) -> None:
         before, self.holder = self.holder, node.name

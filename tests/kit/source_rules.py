@@ -1,8 +1,10 @@
 """Rules that the package's own source must obey, as functions over its syntax trees."""
 
 import ast
+import gc
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -84,16 +86,51 @@ REVIEWED = {
 }  # fmt: skip
 
 
+@contextmanager
+def garbage_kept() -> Iterator[None]:
+    """Keep the garbage collector off: nothing of a tree becomes garbage, and looking for it takes most of the time."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def trees(package: Path = PACKAGE) -> tuple[tuple[str, ast.Module], ...]:
+    """Return every file of a package, by its path in it."""
+    return _parsed(package)
+
+
 @cache
-def trees() -> tuple[tuple[str, ast.Module], ...]:
-    """Return every file of the package, by its path in it."""
-    files = sorted(PACKAGE.rglob("*.py"))
-    return tuple((path.relative_to(PACKAGE).as_posix(), ast.parse(path.read_text("utf-8"))) for path in files)
+def _parsed(package: Path) -> tuple[tuple[str, ast.Module], ...]:
+    files = sorted(package.rglob("*.py"))
+    with garbage_kept():
+        return tuple((path.relative_to(package).as_posix(), ast.parse(path.read_text("utf-8"))) for path in files)
+
+
+def children(node: ast.AST) -> list[ast.AST]:
+    """Return the parts of a node, without the marks of loading and storing."""
+    found: list[ast.AST] = []
+    for part in vars(node).values():
+        if isinstance(part, list):
+            found += [inner for inner in part if isinstance(inner, ast.AST)]
+        elif isinstance(part, ast.AST) and not isinstance(part, ast.expr_context):
+            found.append(part)
+    return found
+
+
+@cache
+def nodes(tree: ast.AST) -> tuple[ast.AST, ...]:
+    """Return what `ast.walk` yields, in its order, but for those marks; worked out once for each tree."""
+    found = [tree]
+    for node in found:  # it grows meanwhile
+        found += children(node)
+    return tuple(found)
 
 
 def imported(tree: ast.AST) -> Iterator[str]:
     """Yield the dotted name of every import."""
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and not node.level:
@@ -103,7 +140,7 @@ def imported(tree: ast.AST) -> Iterator[str]:
 def dangers(tree: ast.AST) -> list[str]:
     """List what could run code from data or start a process."""
     found = [name for name in imported(tree) if name.split(".")[0] in IMPORTS]
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "yaml":
             found += [f"yaml.{node.attr}"] if node.attr not in YAML else []
         if not isinstance(node, ast.Call):
@@ -131,9 +168,9 @@ def databases(where: str, tree: ast.AST) -> list[str]:
     if where.startswith(DATABASE_ROOMS):
         return []
     found = []
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-            name, owner = node.func.attr, ast.unparse(node.func.value)
+            name, owner = node.func.attr, getattr(node.func.value, "id", "")
             asks = name in {"sql", "execute", "executemany", "executescript", "from_query"}
             if asks or (name == "connect" and owner in {"duckdb", "sqlite3"}):
                 found.append(ast.unparse(node)[:80])
@@ -142,6 +179,8 @@ def databases(where: str, tree: ast.AST) -> list[str]:
 
 def unquoted(where: str, tree: ast.AST) -> list[str]:
     """List what is put into SQL without being a constant, a number, quoted by the one function for it, or reviewed."""
+    if not any(isinstance(node, ast.JoinedStr) and _around(node) for node in nodes(tree)):
+        return []  # no SQL with a gap in it
     return list(_unquoted(tree, Trust({}, frozenset(REVIEWED.get(where, {}))).with_names_of(tree)))
 
 
@@ -149,17 +188,21 @@ def _unquoted(node: ast.AST, trust: "Trust") -> Iterator[str]:
     if isinstance(node, SCOPES):
         trust = trust.with_names_of(node)
     if isinstance(node, ast.JoinedStr):
-        text = "".join(str(v.value) for v in node.values if isinstance(v, ast.Constant))
-        parts = [p.value for p in node.values if isinstance(p, ast.FormattedValue)] if SQL.search(text) else []
+        parts = [p.value for p in node.values if isinstance(p, ast.FormattedValue)] if _around(node) else []
         yield from (f"{ast.unparse(part)} (line {node.lineno})" for part in parts if not trust.of(part))
     for child in ast.iter_child_nodes(node):
         yield from _unquoted(child, trust)
 
 
+def _around(node: ast.JoinedStr) -> bool:
+    """Whether the text around the gaps of an f-string is SQL."""
+    return bool(SQL.search("".join(str(v.value) for v in node.values if isinstance(v, ast.Constant))))
+
+
 def pasted(tree: ast.AST) -> list[str]:
     """List SQL put together by other means than f-strings: %, +, format."""
     found = []
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Mod):
             found += [ast.unparse(node)[:80] for side in (node.left, node.right) if _sql_text(side)]
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "format":

@@ -28,7 +28,7 @@ def trees() -> tuple[tuple[Path, ast.Module], ...]:
 def asked_in_python() -> Iterator[tuple[str, str, set[str] | None]]:
     """Give file, key and names of the values of every call; None where the values are handed on whole."""
     for path, tree in trees():
-        for node in ast.walk(tree):
+        for node in source_rules.nodes(tree):
             if not isinstance(node, ast.Call) or not node.args:
                 continue
             name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
@@ -90,7 +90,7 @@ def test_every_key_is_asked_for() -> None:
 @pytest.mark.slow
 def test_a_key_that_code_puts_together_begins_as_keys_do() -> None:
     for path, tree in trees():
-        for node in ast.walk(tree):
+        for node in source_rules.nodes(tree):
             named = node.func.attr if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) else ""
             named = named or (getattr(node.func, "id", "") if isinstance(node, ast.Call) else "")
             if named in SAYING and isinstance(node, ast.Call) and isinstance(node.args[0], ast.JoinedStr):
