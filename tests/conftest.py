@@ -5,7 +5,7 @@ import itertools
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -86,27 +86,53 @@ def _state_of_the_test(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
     yield from _own_state(tmp_path_factory)
 
 
-@pytest.fixture(scope="session")
-def sample_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of the sample's configuration, data and outputs, run once for all tests and processes: only read it."""
-    from filelock import FileLock  # here: most tests need neither
+def _made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """Return a folder that the first process to ask for it makes, for all tests and processes of the session."""
+    from filelock import FileLock  # here: most tests do not need it
 
-    from pipeline.stages.runner import run
-
-    shared = tmp_path_factory.getbasetemp()
+    shared = factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         shared = shared.parent  # each process of pytest-xdist has a folder of its own inside that of the session
-    folder = shared / "sample_run"
-    with FileLock(shared / "sample_run.lock"), pytest.MonkeyPatch.context() as patch:
+    folder = shared / name
+    with FileLock(shared / f"{name}.lock"), pytest.MonkeyPatch.context() as patch:
         if not (folder / "complete").exists():
             shutil.rmtree(folder, ignore_errors=True)  # of a process that failed half-way
             folder.mkdir()
-            shutil.copy(ROOT / "config.yaml", folder)
-            (folder / "data").symlink_to(ROOT / "data")
             patch.setenv("HOTSPOTS_STATE_DIR", str(folder / "state"))
-            run(folder / "config.yaml", progress=lambda *_: None)
+            make(folder)
             (folder / "complete").touch()
     return folder
+
+
+@pytest.fixture(scope="session")
+def sample_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of the sample's configuration, data and outputs, run once for all tests and processes: only read it."""
+    from pipeline.stages.runner import run
+
+    def make(folder: Path) -> None:
+        shutil.copy(ROOT / "config.yaml", folder)
+        (folder / "data").symlink_to(ROOT / "data")
+        run(folder / "config.yaml", progress=lambda *_: None)
+
+    return _made_once(tmp_path_factory, "sample_run", make)
+
+
+@pytest.fixture(scope="session")
+def city_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of the city of `tests.kit.city` and its outputs, whole, with what `hotspots run` printed in `said.txt`.
+
+    It is run once for all tests and processes: only read it, or copy it.
+    """
+    from tests.kit.city import write_city
+    from tests.kit.command_line import hotspots
+
+    def make(folder: Path) -> None:
+        write_city(folder)
+        done = hotspots("run", cwd=folder)
+        assert done.returncode == 0, done.stderr
+        (folder / "said.txt").write_text(done.stdout, encoding="utf-8")
+
+    return _made_once(tmp_path_factory, "city_run", make)
 
 
 @pytest.fixture(scope="session")

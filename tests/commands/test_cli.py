@@ -1,6 +1,7 @@
 """The command line: exit codes, one-paragraph errors, help with an example, JSON for programs."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -11,25 +12,24 @@ import yaml
 
 from pipeline.config.templates import TEMPLATES, template_text
 from tests.kit.city import write_city
+from tests.kit.command_line import hotspots, refused
 
 pytestmark = pytest.mark.slow
 
 COMMANDS = ("run", "check", "stages", "quarantine", "init", "sample", "backtest", "doctor")
 
 
-def hotspots(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "pipeline", *words], cwd=cwd, capture_output=True, text=True, check=False, timeout=120
-    )
-
-
-def refused(*words: str, cwd: Path, code: int) -> str:
-    """Run, expect the exit code and one paragraph without a traceback, and return it."""
-    done = hotspots(*words, cwd=cwd)
-    assert done.returncode == code, done.stderr
-    assert done.stderr.startswith("hotspots: ")
-    assert "Traceback" not in done.stderr
-    return done.stderr
+def test_the_module_is_the_program(tmp_path: Path) -> None:
+    """`python -m pipeline` prints and ends as the other tests here see it in their own process."""
+    for words in (("sample", "--help"), ("run",)):
+        done = subprocess.run(
+            [sys.executable, "-m", "pipeline", *words], cwd=tmp_path, capture_output=True, text=True, check=False,
+            timeout=120, env=os.environ | {"COLUMNS": "200", "TERM": "dumb"},
+        )  # fmt: skip
+        here = hotspots(*words, cwd=tmp_path)
+        assert (done.returncode, done.stderr) == (here.returncode, here.stderr)
+        # The one is named `python -m pipeline`, the other `hotspots`.
+        assert done.stdout.replace("python -m pipeline", "hotspots") == here.stdout
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -106,13 +106,11 @@ def test_wrong_settings(key: str, value: object, words: str, tmp_path: Path) -> 
 
 
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """The folder of one run of the city, and what the run printed."""
+def ran(city_run: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A folder of one run of the city that commands may write to, and what the run printed."""
     folder = tmp_path_factory.mktemp("ran")
-    write_city(folder)
-    done = hotspots("run", cwd=folder)
-    assert done.returncode == 0, done.stderr
-    return folder, done.stdout
+    shutil.copytree(city_run, folder, dirs_exist_ok=True)
+    return folder, (folder / "said.txt").read_text("utf-8")
 
 
 def test_errors_keep_the_last_outputs(ran: tuple[Path, str], tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.commands.test_cli import hotspots, refused
-from tests.kit.city import write_city
+from tests.kit.city import LIGHT, write_city
+from tests.kit.command_line import hotspots, refused
 
 pytestmark = pytest.mark.slow
 
@@ -18,12 +18,16 @@ def listed(folder: Path) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def city(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def city(city_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the city's run: with its outputs, and the ledger beside them."""
     folder = tmp_path_factory.mktemp("city")
-    write_city(folder, **{"page.briefings": False})
-    assert "no ledger" in hotspots("ledger", "list", cwd=folder).stdout
-    assert hotspots("run", cwd=folder).returncode == 0
+    shutil.copytree(city_run, folder, dirs_exist_ok=True)
     return folder
+
+
+def test_before_a_run_there_is_none(tmp_path: Path) -> None:
+    write_city(tmp_path)
+    assert "no ledger" in hotspots("ledger", "list", cwd=tmp_path).stdout
 
 
 def test_releases_are_listed(city: Path) -> None:
@@ -51,7 +55,9 @@ def test_forgetting_needs_a_reason_and_a_ledger(city: Path) -> None:
 
 
 def test_the_next_release_says_that_earlier_ones_are_unknown(city: Path, tmp_path: Path) -> None:
-    shutil.copytree(city, tmp_path, dirs_exist_ok=True)  # with its outputs, and the ledger beside them
+    shutil.copytree(city, tmp_path, dirs_exist_ok=True)
+    public = {"name": "public", "audience": "public", "threshold": 10, "borough_period": "fixed"}
+    write_city(tmp_path, **LIGHT, profiles=[public])  # of the same data, what is looked at below
     said = hotspots("ledger", "forget", "--reason", "nothing was handed over", cwd=tmp_path)
     assert said.returncode == 0
     assert "--from release" in said.stdout

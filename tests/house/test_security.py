@@ -31,6 +31,7 @@ from pipeline.ingest.formats.vector import open_rows
 from pipeline.storage.duckdb import connect, identifier, literal
 from tests.kit import source_rules as rules
 from tests.kit.city import HEADER, city_rows, write_city
+from tests.kit.command_line import hotspots, refused
 from tests.kit.fetch_site import say, serving
 from tests.kit.map_pages import readable
 
@@ -311,23 +312,11 @@ def hostile_city(folder: Path) -> Path:
 
 
 class Watched:
-    """A run of the hostile city in a process of its own: from the start, or again with the key of its tiles written.
+    """A run of the hostile city in a process of its own."""
 
-    Where it runs again, after another, only what follows from that setting is made anew.
-    """
-
-    def __init__(
-        self, folder: Path, *stages: str, umask: int = 0o027, after: "Watched | None" = None, **environment: str
-    ) -> None:
-        folder.mkdir(exist_ok=True)
+    def __init__(self, folder: Path, *stages: str, umask: int = 0o027, **environment: str) -> None:
         self.folder = folder / "city"
-        if after is None:
-            hostile_city(self.folder)
-        else:
-            shutil.copytree(after.folder, self.folder)
-            settings = yaml.safe_load((self.folder / "config.yaml").read_text("utf-8"))
-            settings["page"]["tiles"]["write_key"] = True
-            (self.folder / "config.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
+        hostile_city(self.folder)
         report = folder / "report.json"
         given = {k: v for k, v in os.environ.items() if k not in {"HOTSPOTS_SALT", "HOTSPOTS_TILE_KEY"}}
         how: dict[str, Any] = {"umask": umask} if os.name == "posix" else {}
@@ -338,7 +327,11 @@ class Watched:
         )  # fmt: skip
         self.seen = json.loads(report.read_text("utf-8"))
         self.outputs = self.folder / "outputs"
-        self.files = [p for p in sorted(self.outputs.rglob("*")) if p.is_file()]
+        self.files = files_of(self.outputs)
+
+
+def files_of(folder: Path) -> list[Path]:
+    return [p for p in sorted(folder.rglob("*")) if p.is_file()]
 
 
 @pytest.fixture(scope="module")
@@ -402,16 +395,23 @@ def test_secrets_are_in_no_file_and_on_no_screen(watched: Watched) -> None:
 
 
 @pytest.mark.slow
-def test_a_key_is_written_where_it_is_asked_for_and_nowhere_else(watched: Watched, tmp_path: Path) -> None:
-    run = Watched(tmp_path, after=watched, HOTSPOTS_SALT=SALT, HOTSPOTS_TILE_KEY=TILE_KEY + "/&")
-    assert run.done.returncode == 0, run.done.stderr
-    places = [p for p in run.files if TILE_KEY.encode() in content(p)]
-    assert places == [run.outputs / "city" / "internal" / "index.html"]
+def test_a_key_is_written_where_it_is_asked_for_and_nowhere_else(
+    watched: Watched, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(watched.folder, tmp_path, dirs_exist_ok=True)
+    settings = yaml.safe_load((tmp_path / "config.yaml").read_text("utf-8"))
+    settings["page"]["tiles"]["write_key"] = True
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
+    monkeypatch.setenv("HOTSPOTS_SALT", SALT)
+    monkeypatch.setenv("HOTSPOTS_TILE_KEY", TILE_KEY + "/&")
+    run = hotspots("run", cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+    places = [p for p in files_of(tmp_path / "outputs") if TILE_KEY.encode() in content(p)]
+    assert places == [tmp_path / "outputs" / "city" / "internal" / "index.html"]
     assert f"?key={TILE_KEY}%2F%26" in content(places[0]).decode()
-    assert TILE_KEY not in run.done.stdout + run.done.stderr
-    empty = Watched(tmp_path / "empty", after=watched)
-    assert empty.done.returncode == 2
-    assert "HOTSPOTS_TILE_KEY" in empty.done.stderr
+    assert TILE_KEY not in run.stdout + run.stderr
+    monkeypatch.delenv("HOTSPOTS_TILE_KEY")
+    assert "HOTSPOTS_TILE_KEY" in refused("run", "--from", "publish", cwd=tmp_path, code=2)
 
 
 @pytest.mark.slow
