@@ -88,23 +88,28 @@ def sum_periods(
         pd.Index(categories).get_indexer(wanted["category"]),
     )
     shape = (len(codes), len(months), len(categories))
-    keys = {
-        "area_code": np.repeat(codes, len(periods) * len(categories)),
-        "level": np.repeat(levels, len(periods) * len(categories)),
-        "period": np.tile(np.repeat([p.id for p in periods], len(categories)), len(codes)),
-        "complete": np.tile(np.repeat([p not in partial for p in periods], len(categories)), len(codes)),
-        "category": np.tile(list(categories), len(codes) * len(periods)),
+    # Each text is made once and taken by number: made row by row they took longer than all the sums.
+    area, period, category = (at.ravel() for at in np.indices((len(codes), len(periods), len(categories))))
+    held = set(codes if covered is None else covered)
+    hidden = np.array([code not in held for code in codes], dtype=bool)[area]
+    ward = np.array([level == Level.WARD for level in levels], dtype=bool)[area]
+    result = {
+        "area_code": pd.array(codes, dtype="str").take(area),
+        "level": pd.array(levels, dtype="str").take(area),
+        "period": pd.array([p.id for p in periods], dtype="str").take(period),
+        "complete": np.array([p not in partial for p in periods], dtype=bool)[period],
+        "category": pd.array(list(categories), dtype="str").take(category),
     }
-    result = pd.DataFrame(keys).astype({"area_code": "str", "level": "str", "period": "str", "category": "str"})
-    hidden = ~result["area_code"].isin(codes if covered is None else list(covered))
     for measure in (m for m in MEASURES if m in area_months.columns):
         values, unknown = _over_periods(wanted[measure], cells=cells, shape=shape, months=months, periods=periods)
-        nothing_known = measure != "incidents" and bool(area_months[measure].isna().all())
         if measure == Measure.INCIDENTS:
             result["complete"] &= ~unknown
-        no_part = (result["level"] == Level.WARD) if measure == "incidents_unplaced" else False
-        result[measure] = pd.Series(values, dtype="Int64").mask(unknown | hidden | no_part | nothing_known)
-    return result
+        elif area_months[measure].isna().all():
+            unknown[:] = True
+        gone = unknown | hidden | ward if measure == Measure.INCIDENTS_UNPLACED else unknown | hidden
+        values[gone] = 0
+        result[measure] = pd.arrays.IntegerArray(values, gone)
+    return pd.DataFrame(result)
 
 
 def _over_periods(

@@ -26,6 +26,7 @@ from pipeline.statistics.change import ChangeRules, Changes, Comparison, change_
 from pipeline.statistics.rates import RateRules, add_outcomes, add_rates, denominators
 from pipeline.statistics.uncertainty import Ranges
 from pipeline.statistics.usual_variation import parts_of
+from pipeline.statistics.window_counts import WindowCounts
 from pipeline.tables import AREA_COUNTS, Level
 
 __all__ = ["Figures", "derive", "without_unknown_zeros"]
@@ -250,40 +251,24 @@ def _changes(
     rules = ChangeRules(fdr_q=config.change.fdr_q, min_earlier=config.change.min_earlier)
     main = next((n for n, c in enumerate(comparisons) if windows.stand_in == (c.later, c.earlier)), 0)
     every = counts if parts is None else pd.concat([counts, parts], ignore_index=True)
-    spans = {p: Period.parse(p) for p in every["period"].astype(str).unique()}
+    by_window = WindowCounts.of(every)
 
-    def one(comparison: Comparison) -> tuple[pd.DataFrame, Comparison, Comparison | None]:
-        # The two windows, what lies inside them, and the comparison one step earlier: the dispersion is estimated from
-        # these. Rows of other windows are left out to save time.
-        both = (comparison.earlier, comparison.later)
-        before = None if comparison.obstacle else _declared(comparison.earlier, windows, config)
-        near = {
-            p
-            for p, span in spans.items()
-            if span in both
-            or (before is not None and span in {before.earlier, before.later})
-            or (span.whole_months and any(_inside(span, w) for w in both))
-        }
-        return every[every["period"].isin(near)], comparison, before
+    def one(comparison: Comparison) -> tuple[Comparison, Comparison | None]:
+        return comparison, None if comparison.obstacle else _declared(comparison.earlier, windows, config)
 
     # The headline is tested for itself, or where it cannot be compared the window that stands in for it. All other
     # windows are a second family: with each for itself, of many windows some would always seem to differ.
-    (found,) = change_together([one(comparisons[main])], rules=rules)
+    (found,) = change_together(by_window, [one(comparisons[main])], rules=rules)
     others = [n for n in range(len(comparisons)) if n != main]
-    rest = dict(zip(others, change_together([one(comparisons[n]) for n in others], rules=rules), strict=True))
+    rest = change_together(by_window, [one(comparisons[n]) for n in others], rules=rules)
     columns = ["area_code", "period", "category", "change_pct", "change_word", "change_vs_region"]
-    table = pd.concat([found.table, *(c.table for c in rest.values())], ignore_index=True)[columns]
+    table = pd.concat([found.table, *(c.table for c in rest)], ignore_index=True)[columns]
     table["change_pct"] = table["change_pct"].astype("Float64").round(2).astype("float64")
     words = []
     for comparison in dict.fromkeys((comparisons[0], comparisons[main])):
         words += [f"Change: {comparison.label}.", *([comparison.obstacle] if comparison.obstacle else [])]
-    words += [str(family) for changes in (found, *[*rest.values()][:1]) for family in changes.families]
+    words += [str(family) for changes in (found, *rest[:1]) for family in changes.families]
     return table, (*words, *_variation(found))
-
-
-def _inside(part: Period, window: Period) -> bool:
-    """Whether a window of whole months may be a part of another."""
-    return window.whole_months and part.months < window.months and part.overlaps(window)
 
 
 def _variation(found: Changes) -> list[str]:

@@ -5,6 +5,8 @@ uncertainty
     the p-values of one family.
 rates
     Rates per head, smoothed rates, funnel limits, unreliable rates; outcomes as shares of a cohort or per 100 offences.
+window_counts
+    Counts of areas by window, put in order once for all comparisons.
 usual_variation
     The dispersion of counts where nothing has changed.
 change

@@ -21,7 +21,8 @@ from scipy import special
 from pipeline.domain.periods import Break, Period, breaks_within, earlier_window, is_partial, month_names
 from pipeline.errors import InputError
 from pipeline.statistics.uncertainty import Dispersion, Family, Ranges, benjamini_hochberg, middle_of
-from pipeline.statistics.usual_variation import usual_variation
+from pipeline.statistics.usual_variation import SPREAD, usual_variation
+from pipeline.statistics.window_counts import WindowCounts
 from pipeline.tables import Level, nullable
 
 __all__ = [
@@ -41,7 +42,6 @@ __all__ = [
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
-KEYS = ["area_code", "level", "category"]
 
 
 class ChangeWord(StrEnum):
@@ -228,11 +228,13 @@ def change(
     >>> found["change_pct"].round(1).tolist()
     [110.0, 2.2, -1.8, 4.2, -3.8, <NA>]
     """
-    return change_together([(counts, comparison, before)], rules=rules, not_comparable=not_comparable)[0]
+    every = WindowCounts.of(counts)
+    return change_together(every, [(comparison, before)], rules=rules, not_comparable=not_comparable)[0]
 
 
 def change_together(
-    wanted: Sequence[tuple[pd.DataFrame, Comparison, Comparison | None]],
+    counts: WindowCounts,
+    wanted: Sequence[tuple[Comparison, Comparison | None]],
     *,
     rules: ChangeRules | None = None,
     not_comparable: Collection[str] = (),
@@ -241,8 +243,10 @@ def change_together(
 
     Parameters
     ----------
+    counts
+        The counts of all windows.
     wanted
-        Counts, comparison and the comparison one step earlier of each, as for `change`.
+        Comparisons, and the comparison one step earlier of each, as for `change`.
     rules, not_comparable
         As for `change`.
 
@@ -253,21 +257,22 @@ def change_together(
         `fdr_q`, as tests of overlapping windows depend on each other positively (Benjamini and Yekutieli 2001).
     """
     rules = rules or ChangeRules()
-    tests = [_Tests.of(*one, rules=rules, not_comparable=not_comparable) for one in wanted]
+    tests = [_Tests.of(counts, *one, rules=rules, not_comparable=not_comparable) for one in wanted]
     if not tests:
         return ()
-    pair = pd.concat([t.pair[["level"]] for t in tests], ignore_index=True)
+    levels = np.concatenate([t.pair.level for t in tests])
     enough, rest_enough = (np.concatenate([getattr(t, name) for t in tests]) for name in ("enough", "rest_enough"))
     p_self, p_region = (np.concatenate([getattr(t, name) for t in tests]) for name in ("p_self", "p_region"))
     # One family for each level: a reader of the list of wards sees all categories of all wards at once.
-    q_self, q_region = np.ones(len(pair)), np.ones(len(pair))
+    q_self, q_region = np.ones(len(levels)), np.ones(len(levels))
     families = []
-    label = wanted[0][1].label if len(wanted) == 1 else f"{len(wanted)} comparisons of other windows"
-    for level, rows in sorted(pair.groupby("level").indices.items()):
+    label = wanted[0][0].label if len(wanted) == 1 else f"{len(wanted)} comparisons of other windows"
+    for level in sorted(set(levels)):
+        rows = np.flatnonzero(levels == level)
         q_self[rows] = benjamini_hochberg(p_self[rows], included=enough[rows])
         q_region[rows] = benjamini_hochberg(p_region[rows], included=rest_enough[rows])
         families.append(Family(f"{level}, all categories, {label}", int(enough[rows].sum())))
-    ends = np.cumsum([len(t.pair) for t in tests])[:-1]
+    ends = np.cumsum([len(t.pair.rows) for t in tests])[:-1]
     each = zip(tests, np.split(q_self, ends), np.split(q_region, ends), strict=True)
     return tuple(
         Changes(t.table(own, rest, rules=rules), t.comparison, t.spread, tuple(families)) for t, own, rest in each
@@ -278,11 +283,9 @@ def change_together(
 class _Tests:
     """The tests of one comparison, before they are adjusted. Arrays have the shape (n,) of `pair`'s rows."""
 
-    pair: pd.DataFrame
+    pair: "_Pair"
     comparison: Comparison
     spread: pd.DataFrame
-    before: Ranges
-    after: Ranges
     apart: Bools
     enough: Bools
     against: Bools
@@ -295,24 +298,23 @@ class _Tests:
     @classmethod
     def of(
         cls,
-        counts: pd.DataFrame,
+        counts: WindowCounts,
         comparison: Comparison,
         step_before: Comparison | None,
         *,
         rules: ChangeRules,
         not_comparable: Collection[str],
     ) -> "_Tests":
-        counts = counts.assign(incidents=Ranges.of(counts).value, **_ends(counts))
-        pair = _pair(counts, comparison)
+        pair = _Pair.of(counts, comparison)
+        before, after, number = pair.before, pair.after, len(pair.rows)
 
         # Which areas can be tested. `apart`: not comparable at all. `known`: both counts are given. `enough`: against
         # itself. `rest_enough`: against the rest of the region, which needs the region's count too.
-        apart = np.full(len(pair), bool(comparison.obstacle)) | pair["area_code"].isin(list(not_comparable)).to_numpy()
-        before, after = (Ranges(*(pair[f"{when}_{end}"].to_numpy() for end in ENDS)) for when in ("earlier", "later"))
+        apart = np.full(number, bool(comparison.obstacle)) | np.isin(pair.area, list(not_comparable))
         known = after.known & (before.known | apart)
         enough = known & ~apart & (before.lower >= rules.min_earlier) & ~after.first_step
-        rest_before, rest_after = _rest(pair, before, "earlier"), _rest(pair, after, "later")
-        against = rest_before.known & rest_after.known & (pair["level"] != Level.REGION).to_numpy()
+        rest_before, rest_after = pair.rest(before), pair.rest(after)
+        against = rest_before.known & rest_after.known & (pair.level != Level.REGION)
         rest_enough = enough & against & (rest_before.lower >= rules.min_earlier) & (rest_after.lower > 0)
 
         # Directions are computed from products of counts, not from rounded ratios, so that ties stay ties. Of two
@@ -334,15 +336,18 @@ class _Tests:
         rest2 = np.where(ahead, rest_after.upper, rest_after.lower)
 
         # The tests of each level and category, with the dispersion of such counts. An area without a test keeps p = 1.
-        usable = step_before is not None and not step_before.obstacle
-        spread, estimates = usual_variation(
-            counts.iloc[:0] if comparison.obstacle else counts,
-            (comparison.earlier, comparison.later),
-            before=(step_before.earlier, step_before.later) if usable and step_before is not None else None,
-            min_events=rules.min_earlier,
-        )
-        p_self, p_region = np.ones(len(pair)), np.ones(len(pair))
-        for key, rows in sorted(pair.groupby(["level", "category"]).indices.items()):
+        spread, estimates = pd.DataFrame(columns=SPREAD), dict[tuple[str, str], Dispersion]()
+        if not comparison.obstacle:
+            usable = step_before is not None and not step_before.obstacle
+            spread, estimates = usual_variation(
+                counts,
+                (comparison.earlier, comparison.later),
+                before=(step_before.earlier, step_before.later) if usable and step_before is not None else None,
+                min_events=rules.min_earlier,
+            )
+        p_self, p_region = np.ones(number), np.ones(number)
+        for key, some in pair.by_series:
+            rows = np.arange(number)[some]
             tested = rows[(enough & (rising | falling))[rows]]
             p_self[tested] = against_self(
                 x2[tested], x1[tested], days_later=days2, days_earlier=days1, spread=estimates.get(key, Dispersion())
@@ -359,8 +364,6 @@ class _Tests:
             pair=pair,
             comparison=comparison,
             spread=spread,
-            before=before,
-            after=after,
             apart=apart,
             enough=enough,
             against=against,
@@ -373,81 +376,100 @@ class _Tests:
 
     def table(self, q_self: Floats, q_region: Floats, *, rules: ChangeRules) -> pd.DataFrame:
         """Write the labels and figures, given the adjusted p-values."""
-        pair, before, after, apart, enough = self.pair, self.before, self.after, self.apart, self.enough
+        pair, before, after = self.pair, self.pair.before, self.pair.after
+        apart, enough = self.apart, self.enough
         known = after.known & (before.known | apart)
         # If both windows have the same calendar months, the percentage is that of the counts (29 February is ignored,
         # as readers expect); otherwise that of counts per day. It is computed from the middles of ranges; the first
         # step has no middle.
         middle1, middle2 = middle_of(before.lower, before.upper), middle_of(after.lower, after.upper)
         stated = enough & (middle1 > 0) & ~np.isnan(middle2)
-        ratio = np.divide(middle2, middle1, out=np.zeros(len(pair)), where=stated)
+        ratio = np.divide(middle2, middle1, out=np.zeros(len(middle1)), where=stated)
         days1, days2 = self.comparison.earlier.days, self.comparison.later.days
         pct = (ratio * (1 if self.comparison.same_months else days1 / days2) - 1) * 100
 
-        table = pair[["area_code", "level", "period", "category"]].copy()
-        table["incidents_earlier"] = pd.array(np.nan_to_num(middle1), dtype="Int64")
-        table["incidents_earlier"] = table["incidents_earlier"].mask(np.isnan(middle1))
-        table["change_pct"] = nullable(pct, given=stated)
-        table["change_word"] = _words(apart, enough, up=self.rising, clear=q_self <= rules.fdr_q, known=known)
-        table["change_p"], table["change_q"] = nullable(self.p_self, given=enough), nullable(q_self, given=enough)
+        none = np.isnan(middle1)
+        earlier = pd.array(np.where(none, 0, middle1).astype(np.int64), dtype="Int64")
+        earlier[none] = pd.NA
         rest_known = known & (self.against | apart)
-        table["change_vs_region"] = _words(
-            apart, self.rest_enough, up=self.ahead, clear=q_region <= rules.fdr_q, known=rest_known
-        ).mask(pair["level"] == Level.REGION)
-        table["change_vs_region_p"] = nullable(self.p_region, given=self.rest_enough)
-        table["change_vs_region_q"] = nullable(q_region, given=self.rest_enough)
-        return table
+        against = _words(apart, self.rest_enough, up=self.ahead, clear=q_region <= rules.fdr_q, known=rest_known)
+        against[pair.level == Level.REGION] = None
+        columns = {
+            "area_code": pair.area,
+            "level": pair.level,
+            "period": self.comparison.later.id,
+            "category": pair.category,
+            "incidents_earlier": earlier,
+            "change_pct": nullable(pct, given=stated),
+            "change_word": _words(apart, enough, up=self.rising, clear=q_self <= rules.fdr_q, known=known),
+            "change_p": nullable(self.p_self, given=enough),
+            "change_q": nullable(q_self, given=enough),
+            "change_vs_region": against,
+            "change_vs_region_p": nullable(self.p_region, given=self.rest_enough),
+            "change_vs_region_q": nullable(q_region, given=self.rest_enough),
+        }
+        # In the order of the later window's counts as they were given.
+        order = np.argsort(pair.place)
+        return pd.DataFrame(
+            {name: column if isinstance(column, str) else column[order] for name, column in columns.items()}
+        ).astype(dict.fromkeys(("area_code", "level", "period", "category", "change_word", "change_vs_region"), "str"))
 
 
-ENDS = ("lower", "upper")
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """The two windows side by side: the rows of the counts that the later one has, and both of their ranges."""
+
+    rows: npt.NDArray[np.intp]
+    place: npt.NDArray[np.intp]
+    area: npt.NDArray[np.object_]
+    level: npt.NDArray[np.object_]
+    category: npt.NDArray[np.object_]
+    by_series: list[tuple[tuple[str, str], slice]]
+    before: Ranges
+    after: Ranges
+
+    @classmethod
+    def of(cls, counts: WindowCounts, comparison: Comparison) -> "_Pair":
+        column = counts.columns.get(comparison.later)
+        if column is None:
+            raise InputError(f"the counts hold no window {comparison.later.id}: sum it before comparing")
+        rows = np.flatnonzero(counts.place[:, column] >= 0)
+        by_series = []
+        level, category = np.empty(len(rows), dtype=object), np.empty(len(rows), dtype=object)
+        for one in counts.series:
+            start, end = np.searchsorted(rows, [one.rows.start, one.rows.stop])
+            if start < end:
+                by_series.append(((one.level, one.category), slice(int(start), int(end))))
+                level[start:end], category[start:end] = one.level, one.category
+        if any(some.stop - some.start > 1 for (level_of, _), some in by_series if level_of == Level.REGION):
+            raise InputError("counts hold two regions: areas are compared with one")
+        first = counts.columns.get(comparison.earlier)
+        missing = np.full(len(rows), np.nan)
+        before = (
+            Ranges(missing, missing) if first is None else Ranges(counts.lower[rows, first], counts.upper[rows, first])
+        )
+        after = Ranges(counts.lower[rows, column], counts.upper[rows, column])
+        return cls(rows, counts.place[rows, column], counts.area[rows], level, category, by_series, before, after)
+
+    def rest(self, own: Ranges) -> Ranges:
+        """Count the region without the area; NaN where the region is not known."""
+        lower, upper = np.full(len(self.rows), np.nan), np.full(len(self.rows), np.nan)
+        region = {category: some.start for (level, category), some in self.by_series if level == Level.REGION}
+        for (_, category), some in self.by_series:
+            if category in region:
+                lower[some], upper[some] = own.lower[region[category]], own.upper[region[category]]
+        # The rest is smallest if the region is at its lower and the area at its upper end.
+        return Ranges(lower - own.upper, upper - own.lower)
 
 
-def _ends(counts: pd.DataFrame) -> dict[str, Floats]:
-    ranges = Ranges.of(counts)
-    return dict(zip(ENDS, (ranges.lower, ranges.upper), strict=True))
-
-
-def _pair(counts: pd.DataFrame, comparison: Comparison) -> pd.DataFrame:
-    """Put the two windows side by side, in the order of the later one."""
-    later = counts[counts["period"] == comparison.later.id]
-    earlier = counts[counts["period"] == comparison.earlier.id]
-    if later.empty:
-        raise InputError(f"the counts hold no window {comparison.later.id}: sum it before comparing")
-    if later.duplicated(KEYS).any() or earlier.duplicated(KEYS).any():
-        raise InputError("an area has two counts for one category and window: sum them before comparing")
-    names = {"incidents": "", **{end: f"_{end}" for end in ENDS}}
-    sides = [
-        side[[*KEYS, "period", *names]].rename(columns={name: f"{when}{end}" for name, end in names.items()})
-        for when, side in (("later", later), ("earlier", earlier))
-    ]
-    return sides[0].merge(sides[1].drop(columns="period"), how="left", on=KEYS)
-
-
-def _rest(pair: pd.DataFrame, own: Ranges, when: str) -> Ranges:
-    """Count the region without the area; NaN where the region is not known."""
-    names = {end: f"{when}_{end}" for end in ENDS}
-    region = pair.loc[pair["level"] == Level.REGION, ["category", *names.values()]]
-    if region["category"].duplicated().any():
-        raise InputError("counts hold two regions: areas are compared with one")
-    whole = pair[["category"]].merge(region, how="left", on="category")
-    # The rest is smallest if the region is at its lower and the area at its upper end.
-    return Ranges(whole[names["lower"]].to_numpy() - own.upper, whole[names["upper"]].to_numpy() - own.lower)
-
-
-def _words(
-    apart: npt.NDArray[np.bool_],
-    enough: npt.NDArray[np.bool_],
-    *,
-    up: npt.NDArray[np.bool_],
-    clear: npt.NDArray[np.bool_],
-    known: npt.NDArray[np.bool_],
-) -> "pd.Series[str]":
+def _words(apart: Bools, enough: Bools, *, up: Bools, clear: Bools, known: Bools) -> npt.NDArray[np.object_]:
     words = np.select(
         [apart, ~enough, ~clear, up],
         [ChangeWord.NOT_COMPARABLE, ChangeWord.TOO_FEW, ChangeWord.NO_CLEAR_CHANGE, ChangeWord.HIGHER],
         default=ChangeWord.LOWER,
-    )
-    return pd.Series(words, dtype="str").mask(~known)
+    ).astype(object)
+    words[~known] = None
+    return words
 
 
 # Quasi-Poisson score tests of two windows: an area against itself, and against the rest of its region.

@@ -15,9 +15,9 @@ All but the last two leave out areas (in 4, months) that depart far from the res
 also change in the middle of a window, and changed a year ago.
 """
 
-import itertools
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,7 @@ import pandas as pd
 
 from pipeline.domain.periods import Period
 from pipeline.statistics.uncertainty import FEWEST_AREAS, Dispersion, dispersion, robust_dispersion
+from pipeline.statistics.window_counts import Series, WindowCounts
 
 __all__ = ["parts_of", "usual_variation"]
 
@@ -38,9 +39,10 @@ ENOUGH_AREAS = 20
 FEWEST_EVENTS = 10
 # From fewer months an estimate would be worth little, and is not needed: months are compared for long windows.
 FEWEST_MONTHS = 6
-MEASURES = ("incidents", "lower", "upper")
+SPREAD = ["level", "category", "dispersion", "dispersion_df", "dispersion_from"]
 
 
+@lru_cache(maxsize=1000)  # a release compares dozens of windows, which share most of their parts
 def parts_of(window: Period) -> tuple[Period, ...]:
     """Divide a window into quarters counted from its start, or into months if it is short; empty if it has no parts.
 
@@ -56,13 +58,14 @@ def parts_of(window: Period) -> tuple[Period, ...]:
     return tuple(Period(m.first_month, m.shifted(length - 1).first_month) for m in months[::length])
 
 
-def _months(period: Period) -> list[Period]:
+@lru_cache(maxsize=1000)
+def _months(period: Period) -> tuple[Period, ...]:
     first = Period(period.first_month, period.first_month)
-    return [first.shifted(month) for month in range(period.months)]
+    return tuple(first.shifted(month) for month in range(period.months))
 
 
 def usual_variation(
-    counts: pd.DataFrame,
+    counts: WindowCounts,
     windows: tuple[Period, Period],
     *,
     before: tuple[Period, Period] | None = None,
@@ -73,8 +76,7 @@ def usual_variation(
     Parameters
     ----------
     counts
-        area_code, level, period, category, incidents, lower and upper (the range of each; floats, NaN if not known):
-        the two windows and, if there are any, their quarters or months and the windows of `before`.
+        The two windows and, if there are any, their quarters or months and the windows of `before`.
     windows
         The earlier and the later window.
     before
@@ -87,19 +89,22 @@ def usual_variation(
     spread, estimates
         level, category, dispersion, dispersion_df and dispersion_from; and the same by level and category.
     """
+    near = {p: n for p, n in counts.columns.items() if _is_near(p, windows, before)}
+    both = [near[w] for w in windows if w in near]
     found: dict[tuple[str, str], Estimate] = {}
     few = []
-    both = counts["period"].isin([w.id for w in windows])
-    for level in sorted(counts.loc[both, "level"].astype(str).unique()):
-        tables = _Tables.of(counts[(counts["level"] == level).to_numpy()])
-        for category in sorted(tables.rows):
-            own = _of_pairs(tables, category, windows, before, min_events=min_events)
-            own = own or _of_months(tables, category, windows)
+    for level in dict.fromkeys(one.level for one in counts.series if counts.given(one.rows, both)):
+        given = [one for one in counts.series if one.level == level and counts.given(one.rows, near.values())]
+        whole = slice(given[0].rows.start, given[-1].rows.stop)
+        tables = _Tables(counts, whole, {p: n for p, n in near.items() if counts.given(whole, [n])})
+        for one in given:
+            own = _of_pairs(tables, one, windows, before, min_events=min_events)
+            own = own or _of_months(tables, one, windows)
             if own is None:
-                few.append((level, category))
+                few.append((level, one.category))
             else:
-                found[level, category] = own
-    pooled = _monthly(counts, {level for level, _ in few}, windows)
+                found[level, one.category] = own
+    pooled = _monthly(counts, few, windows)
     found |= {key: (pooled[key], "months") for key in few if key in pooled}
     rows: list[tuple[str, str, float, int, str]] = []
     estimates: dict[tuple[str, str], Dispersion] = {}
@@ -114,8 +119,7 @@ def usual_variation(
             estimate, source = Dispersion(), "not estimated"
         estimates[key] = estimate
         rows.append((*key, estimate.value, estimate.df, source))
-    columns = ["level", "category", "dispersion", "dispersion_df", "dispersion_from"]
-    return pd.DataFrame(rows, columns=columns), estimates
+    return pd.DataFrame(rows, columns=SPREAD), estimates
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,50 +149,45 @@ class _Parts:
 
 @dataclass(frozen=True, slots=True)
 class _Tables:
-    """The counts of a level: by measure, shape (rows, periods); the rows of a category, the column of a period."""
+    """The counts of a level: its rows, and the columns of the windows that it has."""
 
-    counts: dict[str, Floats]
-    rows: dict[str, npt.NDArray[np.intp]]
-    columns: dict[str, int]
+    counts: WindowCounts
+    rows: slice
+    columns: dict[Period, int]
 
-    @classmethod
-    def of(cls, counts: pd.DataFrame) -> "_Tables":
-        category, categories = pd.factorize(counts["category"], sort=True)
-        area, areas = pd.factorize(counts["area_code"], sort=True)
-        # Sorted by category, then area. Codes are joined as numbers: pairs of texts take eight times as long.
-        keys, code = np.unique(category * len(areas) + area, return_inverse=True)
-        column, periods = pd.factorize(counts["period"].astype(str), sort=True)
-        by_measure = {}
-        for measure in MEASURES:
-            by_measure[measure] = np.full((len(keys), len(periods)), np.nan)
-            by_measure[measure][code, column] = counts[measure].to_numpy(np.float64)
-        ends = np.searchsorted(keys, np.arange(len(categories) + 1) * len(areas))
-        rows = {str(c): np.arange(*ends[n : n + 2]) for n, c in enumerate(categories)}
-        return cls(by_measure, rows, {str(p): n for n, p in enumerate(periods)})
-
-    def parts(self, category: str, windows: Sequence[Period]) -> _Parts | None:
+    def parts(self, series: Series, windows: Sequence[Period]) -> _Parts | None:
         """Return the areas for which all counts are known; None if a window is not among the counts."""
         columns = [self._columns(window) for window in windows]
         if not columns or not all(columns):
             return None
-        rows = self.rows[category]
+        own = slice(series.rows.start - self.rows.start, series.rows.stop - self.rows.start)
+        sums = [self.counts.summed(self.rows, some) for some in columns]
         value, lower, upper = (
-            np.column_stack([self.counts[m][rows][:, some].sum(axis=1) for some in columns]) for m in MEASURES
+            np.column_stack([each[own] for each in by_window]) for by_window in zip(*sums, strict=True)
         )
         known = ~np.isnan(value).any(axis=1)
         return _Parts(value[known], lower[known], (upper - lower)[known])
 
-    def _columns(self, period: Period) -> list[int]:
+    def _columns(self, period: Period) -> tuple[int, ...]:
         """Find the counts that add up to a window: its own, or those of its months."""
-        if period.id in self.columns:
-            return [self.columns[period.id]]
-        months = _months(period) if period.whole_months else []
-        return [self.columns[m.id] for m in months] if all(m.id in self.columns for m in months) else []
+        if period in self.columns:
+            return (self.columns[period],)
+        months = _months(period) if period.whole_months else ()
+        return tuple(self.columns[m] for m in months) if all(m in self.columns for m in months) else ()
+
+
+def _is_near(period: Period, windows: tuple[Period, Period], before: tuple[Period, Period] | None) -> bool:
+    """Whether a window is one of those compared, is inside one of them, or is one of the comparison before."""
+    if period in windows or (before is not None and period in before):
+        return True
+    return period.whole_months and any(
+        w.whole_months and period.months < w.months and period.overlaps(w) for w in windows
+    )
 
 
 def _of_pairs(
     tables: _Tables,
-    category: str,
+    series: Series,
     windows: tuple[Period, Period],
     before: tuple[Period, Period] | None,
     *,
@@ -201,7 +200,7 @@ def _of_pairs(
         ("these windows", [windows], 2 * min_events),
     )
     for source, wanted, tested in sources:
-        given = [parts for series in wanted if (parts := tables.parts(category, series)) is not None]
+        given = [parts for some in wanted if (parts := tables.parts(series, some)) is not None]
         if len(given) < len(wanted):
             continue
         for floor, fewest in ((tested, ENOUGH_AREAS), (FEWEST_EVENTS, FEWEST_AREAS)):
@@ -211,16 +210,17 @@ def _of_pairs(
     return None
 
 
-def _of_months(tables: _Tables, category: str, windows: tuple[Period, Period]) -> Estimate | None:
+def _of_months(tables: _Tables, series: Series, windows: tuple[Period, Period]) -> Estimate | None:
     """Compare each month of the later window with the same month of the earlier one, over the areas of a level."""
-    one, two = (_months(window) if window.whole_months else [] for window in windows)
+    one, two = (_months(window) if window.whole_months else () for window in windows)
     alike = [a.first_month % 100 for a in one] == [b.first_month % 100 for b in two]
-    if not alike or not all(m.id in tables.columns for m in (*one, *two)) or len(one) < FEWEST_MONTHS:
+    if not alike or not all(m in tables.columns for m in (*one, *two)) or len(one) < FEWEST_MONTHS:
         return None
-    pairs = []
-    for row in tables.rows[category]:
+    counts, pairs = tables.counts, []
+    columns = [[tables.columns[month] for month in months] for months in (one, two)]
+    for row in range(series.rows.start, series.rows.stop):
         value, lower, upper = (
-            [tables.counts[m][row, [tables.columns[p.id] for p in months]] for months in (one, two)] for m in MEASURES
+            [each[row, some] for some in columns] for each in (counts.value, counts.lower, counts.upper)
         )
         # NaN, where a month is not known, is not above any limit.
         least = lower[0] + lower[1]
@@ -232,30 +232,27 @@ def _of_months(tables: _Tables, category: str, windows: tuple[Period, Period]) -
 
 
 def _monthly(
-    counts: pd.DataFrame, levels: Collection[str], windows: tuple[Period, Period]
+    counts: WindowCounts, wanted: Collection[tuple[str, str]], windows: tuple[Period, Period]
 ) -> dict[tuple[str, str], Dispersion]:
-    """Pool the variation of months about the mean of their own window, over the areas of a level; by category."""
+    """Pool the variation of months about the mean of their own window, over the areas of a level and category."""
     sums: dict[tuple[str, str], tuple[float, int]] = {}
-    rows = counts[counts["level"].isin(list(levels)) & counts["incidents"].notna()]
-    days = {p: Period.parse(p).days for p in rows["period"].unique()}
     for window in windows:
-        inside = rows[rows["period"].isin([p for p in days if _is_month_of(p, window)])]
-        inside = inside.sort_values(["level", "category", "area_code", "period"])
-        # The rows of one series follow one another: it ends where a level, category or area does.
-        level, category, area = (inside[name].to_numpy(dtype=object) for name in ("level", "category", "area_code"))
-        values, lengths = inside["incidents"].to_numpy(np.float64), inside["period"].map(days).to_numpy()
-        differs = (level[1:] != level[:-1]) | (category[1:] != category[:-1]) | (area[1:] != area[:-1])
-        bounds = [0, *(np.flatnonzero(differs) + 1), len(inside)] if len(inside) else []
-        for start, end in itertools.pairwise(bounds):
-            one = dispersion(values[start:end], days=lengths[start:end])
-            key = level[start], category[start]
-            chi2, df = sums.get(key, (0.0, 0))
-            sums[key] = chi2 + (one.raw or 0.0) * one.df, df + one.df
+        inside = {p: n for p, n in counts.columns.items() if _is_month_of(p, window)}
+        columns, days = list(inside.values()), np.array([float(p.days) for p in inside])
+        for one in counts.series:
+            key = one.level, one.category
+            if key not in wanted or not inside:
+                continue
+            for values in counts.value[one.rows][:, columns]:
+                known = ~np.isnan(values)
+                if known.any():
+                    own = dispersion(values[known], days=days[known])
+                    chi2, df = sums.get(key, (0.0, 0))
+                    sums[key] = chi2 + (own.raw or 0.0) * own.df, df + own.df
     return {key: Dispersion(max(chi2 / df, 1.0), chi2 / df, df) for key, (chi2, df) in sums.items() if df}
 
 
-def _is_month_of(period: str, window: Period) -> bool:
-    month = Period.parse(period)
+def _is_month_of(month: Period, window: Period) -> bool:
     if not window.whole_months:
         return False  # a month is longer than a window of days, and says nothing of how days vary
     return month.whole_months and month.months == 1 and month != window and month.overlaps(window)

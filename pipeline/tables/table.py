@@ -1,6 +1,7 @@
 """The contract of a table, and how a frame is checked against it."""
 
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline.errors import SchemaError
@@ -87,20 +88,18 @@ class Table:
 
     def empty(self) -> "pd.DataFrame":
         """Return the table without rows."""
-        import pandas as pd
-
-        return pd.DataFrame({c.name: pd.Series([], dtype=_EMPTY[c.kind]) for c in self.columns})
+        return _without_rows(self.columns).copy()
 
     def conform(self, frame: "pd.DataFrame") -> "pd.DataFrame":
         """Return a copy with every column, in order and with its type; open columns come last."""
         extra = [c for c in map(str, frame.columns) if self.open_prefix and c.startswith(self.open_prefix)]
         out = frame.reindex(columns=[*self.names, *(c for c in extra if c not in self.names)])
+        # Most columns have their type already: only the others are looked at, as taking a column out of a frame costs
+        # more than all that is done with one of a small table.
+        types = _types(out)
         for column in self.columns:
-            if column.kind != "geometry":
-                series = out[column.name]
-                typed = _as_kind(series, column.kind)
-                if typed is not series:
-                    out[column.name] = typed
+            if column.kind != "geometry" and types[column.name] != _EMPTY[column.kind]:
+                out[column.name] = _as_kind(out[column.name], column.kind)
         self.check(out)
         return out
 
@@ -116,24 +115,41 @@ class Table:
 
         faults = []
         frame = pd.DataFrame(frame)  # of a frame with geometry every single column would be looked at for shapes
-        missing = [n for n in self.names if n not in frame.columns]
+        types = _types(frame)
+        missing = [n for n in self.names if n not in types]
         if missing:
             faults.append(f"columns missing: {', '.join(missing)}")
         for column in self.columns:
             if column.name in missing or column.kind == "geometry":
                 continue
+            typed = types[column.name] == _EMPTY[column.kind]
+            if typed and column.null:
+                continue
             series = frame[column.name]
             empty = series.isna()
             if not column.null and empty.any():
                 faults.append(f"{column.name} is empty in {int(empty.sum())} rows")
-            if str(series.dtype) != _EMPTY[column.kind] and not empty.all() and not _is_kind(series, column.kind):
+            if not typed and not empty.all() and not _is_kind(series, column.kind):
                 faults.append(f"{column.name} is {series.dtype}, not {column.kind}")
-        if self.key and not missing and not _ascends(frame, self.key) and frame.duplicated(list(self.key)).any():
+        keyed = bool(self.key) and not missing and len(frame) > 1
+        if keyed and not _ascends(frame, self.key) and frame.duplicated(list(self.key)).any():
             faults.append(f"{int(frame.duplicated(list(self.key)).sum())} rows repeat the key ({', '.join(self.key)})")
         if faults:
             raise SchemaError(
                 f"table {self.name} breaks its contract: {'; '.join(faults)}. This is a bug: please report it."
             )
+
+
+@cache
+def _without_rows(columns: tuple[Column, ...]) -> "pd.DataFrame":
+    import pandas as pd
+
+    return pd.DataFrame({c.name: pd.Series([], dtype=_EMPTY[c.kind]) for c in columns})
+
+
+def _types(frame: "pd.DataFrame") -> dict[Any, str]:
+    """Return the name of each column's type."""
+    return dict(zip(frame.columns, map(str, frame.dtypes), strict=True))
 
 
 def nullable(values: "npt.ArrayLike", *, given: "npt.NDArray[np.bool_]") -> Any:
@@ -182,8 +198,6 @@ def _ascends(frame: "pd.DataFrame", key: tuple[str, ...]) -> bool:
 
 
 def _as_kind(series: "pd.Series", kind: Kind) -> "pd.Series":
-    if str(series.dtype) == _EMPTY[kind]:
-        return series
     if kind == "float":
         import pandas as pd
 

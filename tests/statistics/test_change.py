@@ -24,6 +24,7 @@ from pipeline.statistics.change import (
     compare_windows,
 )
 from pipeline.statistics.uncertainty import Dispersion
+from pipeline.statistics.window_counts import WindowCounts
 from tests.kit.met_counts import BREAK, CATEGORY_IDS, met_area_months, met_areas
 
 THIS, LAST = Period.parse("2024-08..2025-07"), Period.parse("2023-08..2024-07")
@@ -151,7 +152,7 @@ def test_windows_compared_together_are_one_family() -> None:
     wards = table([(100, 165), *steady(11)])
     other = Comparison(LAST.shifted(-3), THIS.shifted(-3))
     shifted = wards.replace({LAST.id: other.earlier.id, THIS.id: other.later.id})
-    one, two = change_together([(wards, PLAIN, None), (shifted, other, None)])
+    one, two = change_together(WindowCounts.of(pd.concat([wards, shifted])), [(PLAIN, None), (other, None)])
     p = pd.concat([one.table["change_p"], two.table["change_p"]]).to_numpy(float)
     q = pd.concat([one.table["change_q"], two.table["change_q"]]).to_numpy(float)
     assert q == pytest.approx(scipy.stats.false_discovery_control(p))
