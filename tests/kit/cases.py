@@ -143,6 +143,9 @@ detect:
   density: {enabled: false}
   clusters: {enabled: false}
   gistar: {enabled: false}
+  concentration: {enabled: false}
+  hours: {enabled: false}
+  seasons: {enabled: false}
 emerging: {enabled: false}
 profiles:
   - {name: internal, audience: internal, threshold: 0, secondary: false, ward_period: month, min_bandwidth_m: 0,
@@ -466,7 +469,10 @@ class Attempt:
 
     @property
     def headline(self) -> str:
-        """The latest window of twelve months that the layers show."""
+        """The latest window of twelve months: that of the layers, or of the release where there are no layers."""
+        record = self.folder / "work" / "release" / "internal" / "release.json"
+        if not (self.folder / "internal").exists() and record.exists():
+            return str(json.loads(record.read_text("utf-8"))["info"]["headline"]["id"])
         shown = self.layer("boroughs")[NORTHBY]
         return f"{shown['period_start'][:7]}..{shown['period_end'][:7]}"
 
@@ -509,6 +515,11 @@ def counted(config: Path) -> Attempt:
     For tests of how input is read: what comes after sees the same tables whatever the input looked like.
     """
     return attempt(config, "run", "--only", "ingest", "--only", "aggregate")
+
+
+def detected(config: Path) -> Attempt:
+    """Read, count and detect, for tests of what a method finds: its tables are in `work/`."""
+    return attempt(config, "run", *(word for stage in BEFORE_PAGES[:3] for word in ("--only", stage)))
 
 
 def released(config: Path) -> Attempt:

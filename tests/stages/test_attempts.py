@@ -11,7 +11,7 @@ import yaml
 from pipeline.errors import HotspotsError, InputError
 from pipeline.stages import runner
 from pipeline.stages.runner import latest_attempt, run
-from tests.kit.city import LIGHT, write_city
+from tests.kit.city import COUNTS, write_city
 
 pytestmark = pytest.mark.slow
 
@@ -41,7 +41,7 @@ def bad_rows(config: Path, name: str, rows: int) -> None:
 
 
 def test_files_read_before_one_that_cannot_be_are_kept(tmp_path: Path) -> None:
-    config = write_city(tmp_path, **LIGHT)
+    config = write_city(tmp_path, **COUNTS)
     bad_rows(config, "a.csv", 7)
     (tmp_path / "z.csv").write_text("nothing,of,use\n1,2,3\n", encoding="utf-8")
     settings = yaml.safe_load(config.read_text("utf-8"))
@@ -56,7 +56,7 @@ def test_files_read_before_one_that_cannot_be_are_kept(tmp_path: Path) -> None:
 
 
 def test_it_holds_the_quarantine_and_the_account_and_nothing_else_for_its_owner_alone(tmp_path: Path) -> None:
-    config = write_city(tmp_path, **LIGHT)
+    config = write_city(tmp_path, **COUNTS)
     name = yaml.safe_load(config.read_text("utf-8"))["run"]["name"]
     run(config, progress=quiet)
     complete = tmp_path / "outputs" / name
@@ -80,7 +80,7 @@ def test_it_holds_the_quarantine_and_the_account_and_nothing_else_for_its_owner_
 
 
 def test_a_stop_by_hand_leaves_the_earlier_attempt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    config = write_city(tmp_path, **LIGHT)
+    config = write_city(tmp_path, **COUNTS)
     name = yaml.safe_load(config.read_text("utf-8"))["run"]["name"]
     change(config, quality={"max_quarantined_pct": 0})
     assert try_run(config).exit_code == 5
@@ -104,7 +104,7 @@ def test_outputs_that_another_program_has_open_stay_and_the_error_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Windows does not rename a folder while Excel has a file in it open; elsewhere the error is made here."""
-    config = write_city(tmp_path, **LIGHT)
+    config = write_city(tmp_path, **COUNTS)
     folder = run(config, progress=quiet).folder
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     change(config, categories={"all_label": "Everything"})

@@ -129,11 +129,11 @@ def test_case_00_a_sound_extract_is_counted_exactly(tmp_path: Path, write: Calla
 
 
 def archives(folder: Path, *, earlier: str, later: str, asb: bool = True) -> Path:
-    """Write two archives of 12 months that overlap by 11; the later one knows outcomes for a third of the crimes."""
-    rows = police(incidents(390))
+    """Write two archives of 3 months that overlap by 2; the later one knows outcomes for a third of the crimes."""
+    rows = police(incidents(120, span=4))
     for number, name in enumerate((earlier, later)):
         for month, found in by_month(rows).items():
-            if month == ("2025-01", "2024-01")[number]:
+            if month == ("2024-04", "2024-01")[number]:
                 continue
             crimes = [dict(r) for r in found]
             for row in crimes[: 10 * number]:
@@ -170,13 +170,13 @@ def test_case_02_overlapping_archives_count_each_row_once_as_last_published(
     tmp_path: Path, earlier: str, later: str
 ) -> None:
     tried = counted(archives(tmp_path, earlier=earlier, later=later))
-    assert tried.total(REGION) == 390 + 130
-    assert tried.total(REGION, "anti_social_behaviour") == 130
+    assert tried.total(REGION) == 120 + 40
+    assert tried.total(REGION, "anti_social_behaviour") == 40
     positive = tried.counts.query(f"area_code == '{CODES[REGION]}' and category == 'all' and period.str.len() == 7")
-    assert positive["positive_outcomes"].sum() == 120
+    assert positive["positive_outcomes"].sum() == 30
     account = tried.accounting()
     parts = [account[k] for k in ("incidents", "quarantined", "duplicates", "merged", "replaced")]
-    assert account["rows_read"] == 24 * 40 == sum(parts)
+    assert account["rows_read"] == 6 * 40 == sum(parts)
 
 
 @pytest.mark.parametrize(
@@ -188,9 +188,9 @@ def test_case_02_overlapping_archives_count_each_row_once_as_last_published(
 )
 def test_case_02_the_outcome_of_the_later_archive_counts(tmp_path: Path, earlier: str, later: str) -> None:
     tried = counted(archives(tmp_path, earlier=earlier, later=later, asb=False))
-    assert tried.total(REGION) == 390
+    assert tried.total(REGION) == 120
     positive = tried.counts.query(f"area_code == '{CODES[REGION]}' and category == 'all' and period.str.len() == 7")
-    assert positive["positive_outcomes"].sum() == 120
+    assert positive["positive_outcomes"].sum() == 30
 
 
 # 03: files of another kind in the same glob.
@@ -258,8 +258,8 @@ def without_june(tmp_path_factory: pytest.TempPathFactory) -> Attempt:
     return attempt(months_without(folder, ["2025-06"]))
 
 
-def months_without(folder: Path, missing: list[str], *, nested: bool = False, number: int = 775) -> Path:
-    rows = [r for r in police(incidents(number, span=25)) if r["Month"] not in missing]
+def months_without(folder: Path, missing: list[str], *, nested: bool = False, span: int = 25) -> Path:
+    rows = [r for r in police(incidents(31 * span, span=span)) if r["Month"] not in missing]
     write_police(folder / "street", rows, nested=nested)
     return write_case(folder, None, source={**POLICE_SOURCE, "paths": ["street/**/*-street.csv"]})
 
@@ -309,14 +309,15 @@ def test_case_04_the_missing_month_is_named(without_june: Attempt, where: str) -
 @pytest.mark.parametrize(
     ("missing", "nested"),
     [
-        pytest.param(["2024-05", "2025-06"], False, id="two places"),
-        pytest.param(["2025-03", "2025-04"], False, id="two in a row"),
-        pytest.param(["2025-12"], True, id="the last but one, in folders of months"),
+        pytest.param(["2024-05", "2024-09"], False, id="two places"),
+        pytest.param(["2024-07", "2024-08"], False, id="two in a row"),
+        pytest.param(["2025-01"], True, id="the last but one, in folders of months"),
     ],
 )
 def test_case_04_months_missing_elsewhere(tmp_path: Path, missing: list[str], *, nested: bool) -> None:
-    tried = released(months_without(tmp_path, missing, nested=nested))
+    tried = released(months_without(tmp_path, missing, nested=nested, span=14))
     for month in missing:
+        assert not tried.windows_over(month).empty
         assert tried.cell(REGION, month) is None
         assert tried.cell("Alder", month) is None
         assert not tried.windows_over(month)["complete"].any()
@@ -684,7 +685,7 @@ def test_case_43_columns_that_the_answer_of_an_api_lacks_are_named_with_those_it
 
 @pytest.mark.parametrize("name", ["2025-01.zip", "latest.ZIP"])
 def test_case_24_a_zip_of_police_uk_months_is_one_path(tmp_path: Path, name: str) -> None:
-    tried = counted(as_zip(tmp_path, incidents(200), name))
+    tried = counted(as_zip(tmp_path, incidents(200, span=3), name))
     assert tried.totals() == RIGHT[200]
     assert tried.accounting()["rows_read"] == 200
 
@@ -692,7 +693,7 @@ def test_case_24_a_zip_of_police_uk_months_is_one_path(tmp_path: Path, name: str
 def test_cases_03_and_24_an_archive_with_files_of_other_kinds_is_refused_with_the_pattern_that_remedies_it(
     tmp_path: Path,
 ) -> None:
-    config = as_zip(tmp_path, incidents(300))
+    config = as_zip(tmp_path, incidents(300, span=3))
     with zipfile.ZipFile(tmp_path / "2025-01.zip", "a") as archive:
         columns = ",".join(OUTCOME_COLUMNS)
         archive.writestr("2024-05/2024-05-northshire-outcomes.csv", f"{columns}\n{',' * (len(OUTCOME_COLUMNS) - 1)}\n")
@@ -703,8 +704,8 @@ def test_cases_03_and_24_an_archive_with_files_of_other_kinds_is_refused_with_th
 
 
 def test_cases_02_and_24_zips_that_overlap_replace_each_others_months(tmp_path: Path) -> None:
-    config = as_zip(tmp_path, incidents(200), "archive-2024-12.zip")
-    as_zip(tmp_path, incidents(200), "archive-2025-01.zip")
+    config = as_zip(tmp_path, incidents(200, span=3), "archive-2024-12.zip")
+    as_zip(tmp_path, incidents(200, span=3), "archive-2025-01.zip")
     config.write_text(config.read_text().replace("archive-2025-01.zip", "archive-*.zip"))
     tried = counted(config)
     assert tried.totals() == RIGHT[200]
@@ -745,7 +746,7 @@ def test_case_45_months_as_columns_are_read_where_a_setting_says_so(
     refused(attempt(config), "counts.csv", "wide: period", first)
     form = {"2": "%Y-%m" if "-" in first else "%Y%m", "J": "%b-%y"}[first[0]]
     columns = {"area_code": "Code", "category": "MajorText", "wide": "period"}
-    tried = attempt(change(config, published_counts=[{**PUBLISHED, "columns": columns, "period_format": form}]))
+    tried = counted(change(config, published_counts=[{**PUBLISHED, "columns": columns, "period_format": form}]))
     assert tried.totals([NORTHBY, SOUTHBY]) == {NORTHBY: 60, SOUTHBY: 72}
 
 
@@ -807,10 +808,11 @@ def test_case_26c_a_borough_alone_counts_there_and_wards_have_no_data(
         borough = CODES[r["borough"]] if name == "code" else name.format(r["borough"])
         rows.append({**{k: r[k] for k in ("incident_id", "occurred_on", "category")}, "place": borough})
     columns = {"x": None, "y": None, "borough": "place"}
-    tried = attempt(write_case(tmp_path, rows, source={"crs": None}, columns=columns))
+    tried = released(write_case(tmp_path, rows, source={"crs": None}, columns=columns))
     assert tried.totals([NORTHBY, SOUTHBY, REGION]) == {NORTHBY: 188, SOUTHBY: 72, REGION: 260}
     assert tried.totals() == NO_DATA
-    assert {p["rate_per_10000"] for p in tried.layer("wards").values()} == {None}
+    by_level = tried.counts.groupby("level")["rate_per_10000"].count()
+    assert by_level["borough"] > by_level["ward"] == 0
 
 
 # 28, 28c: lines above the header.
@@ -1097,7 +1099,7 @@ def test_case_48_texts_for_missing_are_missing_in_every_column_and_format(
     else:
         config = write(tmp_path, rows)
     change(config, incidents__0__columns__borough="place", incidents__0__columns__outcome="result")
-    tried = attempt(config)
+    tried = counted(config)
     assert tried.totals([NORTHBY, SOUTHBY]) == {NORTHBY: 215, SOUTHBY: 85}
     assert set(tried.counts["category"]) == {"all", "race", "religion", "disability"}
     assert tried.cell(REGION, "2024-06", "known_outcomes") in {None, 0}
@@ -1141,7 +1143,7 @@ def test_case_52_blank_cells_of_a_wide_table_are_absent_rows(tmp_path: Path, abs
     long = pd.read_csv(tmp_path / "counts.csv", dtype="str")
     wide = long.pivot_table(index=["MajorText", "Code"], columns="Month", values="Count", aggfunc="first")
     wide.reset_index().to_csv(tmp_path / "counts.csv", index=False)
-    tried = attempt(config)
+    tried = released(config)
     assert (tried.cell(NORTHBY, "2024-04"), tried.cell(SOUTHBY, "2024-05")) == (right, right)
     assert (tried.cell(SOUTHBY, "2024-04"), tried.cell(NORTHBY, "2024-05")) == (10, 10)
     assert bool(tried.cell(NORTHBY, "2024-01..2024-12", "complete")) == (absent == "zero")
@@ -1149,7 +1151,7 @@ def test_case_52_blank_cells_of_a_wide_table_are_absent_rows(tmp_path: Path, abs
 
 
 def test_case_52_absent_zero_is_zero(tmp_path: Path) -> None:
-    tried = attempt(with_absent(tmp_path, absent="zero"))
+    tried = released(with_absent(tmp_path, absent="zero"))
     assert (tried.cell(NORTHBY, "2024-04"), tried.cell(SOUTHBY, "2024-05")) == (0, 0)
     assert tried.cell(NORTHBY, "2024-01..2024-12", "complete")
     assert tried.cell(NORTHBY, "2024-01..2024-12") == sum(range(6, 18)) - 9

@@ -20,18 +20,8 @@ from pipeline.publish.words import choice_name, counters_text
 from pipeline.stages.checks import check_inputs
 from pipeline.stages.runner import Outcome, run
 from pipeline.stages.trial import Checked, Trial
-from tests.kit.city import LIGHT, X0, Y0, write_city
+from tests.kit.city import INTERNAL, LIGHT, X0, Y0, write_city
 
-INTERNAL = {
-    "name": "internal",
-    "audience": "internal",
-    "threshold": 0,
-    "secondary": False,
-    "ward_period": "rolling",
-    "min_bandwidth_m": 0,
-    "min_density_incidents": 0,
-    "lattice_m": 0,
-}
 CHANGES: dict[str, Any] = LIGHT | {"profiles": [INTERNAL]}
 CRAY = "1 of 3 boroughs has a count of 0 (Cray 0). If the files do not cover it, put its code in areas.not_covered"
 

@@ -10,7 +10,7 @@ import pytest
 import shapely
 
 from pipeline.detect.registry import METHODS
-from tests.kit.cases import Attempt, Row, attempt, incidents, says, wards, write_case
+from tests.kit.cases import Attempt, Row, attempt, detected, incidents, says, wards, write_case
 
 pytestmark = pytest.mark.slow  # each tries whole runs
 
@@ -145,7 +145,7 @@ NOTHING_FOUND: dict[str, tuple[Callable[[_Found], bool], Callable[[_Found], bool
 def test_every_clustering_on_few_points(tmp_path: Path, method: str, rows: int) -> None:
     clusters = {"enabled": True, "method": method, "eps_m": 150, "min_samples": 5}
     config = write_case(tmp_path, incidents(rows), detect={"clusters": clusters}, emerging={"enabled": True})
-    done = attempt(config, "run", *(f"--only={stage}" for stage in ("ingest", "aggregate", "detect")))
+    done = detected(config)
     assert done.code == 0, done.crash + done.text[-500:]
     assert says(done.text, "No hotspot was found")
 

@@ -32,7 +32,8 @@ def without_june(tmp_path_factory: pytest.TempPathFactory) -> Attempt:
     folder = tmp_path_factory.mktemp("june")
     write_police(folder / "street", [r for r in police(incidents(775, span=25)) if r["Month"] != "2025-06"])
     source = {**POLICE_SOURCE, "paths": ["street/*-street.csv"]}
-    return attempt(write_case(folder, None, source=source, profiles=PROFILES, page={"briefings": True}))
+    every_page = {f"detect__{method}": {"enabled": True} for method in ("concentration", "hours", "seasons")}
+    return attempt(write_case(folder, None, source=source, profiles=PROFILES, page={"briefings": True}, **every_page))
 
 
 def test_every_page_that_shows_a_window_over_the_month_names_it(without_june: Attempt) -> None:

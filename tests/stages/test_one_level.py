@@ -15,9 +15,11 @@ from tests.kit.cases import (
     WARDS,
     attempt,
     change,
+    counted,
     incidents,
     published_cells,
     refused,
+    released,
     ward_counts,
     wards,
     write_boundaries,
@@ -77,11 +79,11 @@ def test_a_named_area_counts_without_a_point(tmp_path: Path) -> None:
     ]
     columns = {"x": None, "y": None, "borough": "where"}
     config = write_case(tmp_path, rows, source={"crs": None}, columns=columns, **ONE_LEVEL)
-    assert attempt(config).totals() == RIGHT[260]
+    assert counted(config).totals() == RIGHT[260]
     # The areas may be called wards in the data too.
     columns = {"x": None, "y": None, "ward": "where"}
     config = write_case(tmp_path, rows, source={"crs": None}, columns=columns, **ONE_LEVEL)
-    found = attempt(config)
+    found = counted(config)
     assert found.totals() == RIGHT[260]
     kept = pd.concat([pd.read_parquet(p) for p in (found.folder / "work" / "incidents").glob("*.parquet")])
     assert kept["ward_code"].isna().all()
@@ -122,7 +124,7 @@ def test_wards_without_a_borough_say_how_one_level_is_given(tmp_path: Path) -> N
 
 def test_counts_published_for_one_level(tmp_path: Path) -> None:
     config = write_published(tmp_path, published_cells(ALL_WARDS), absent="zero")
-    tried = attempt(change(config, **ONE_LEVEL))
+    tried = released(change(config, **ONE_LEVEL))
     assert tried.totals(category="all")["Alder"] == sum(range(6, 18))
     assert "No data for" not in tried.text
 

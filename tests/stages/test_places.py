@@ -23,6 +23,7 @@ from tests.kit.cases import (
     counted,
     incidents,
     refused,
+    released,
     wards,
     write_boundaries,
     write_case,
@@ -76,7 +77,7 @@ LOOKUP = {"postcodes": {"path": "onspd.csv"}}
 
 
 def test_postcodes_without_a_lookup_leave_wards_without_data_and_ask_for_one(tmp_path: Path) -> None:
-    tried = attempt(case(tmp_path, rows_of(260)))
+    tried = counted(case(tmp_path, rows_of(260)))
     assert tried.totals() == NO_DATA
     assert tried.totals([REGION, NORTHBY, SOUTHBY]) == {REGION: 260, NORTHBY: None, SOUTHBY: None}
     assert "260 rows of police have a postcode in 'postcode' and nothing finer" in tried.text
@@ -85,7 +86,7 @@ def test_postcodes_without_a_lookup_leave_wards_without_data_and_ask_for_one(tmp
 
 def test_postcodes_with_a_lookup_place_every_row(tmp_path: Path) -> None:
     write_lookup(tmp_path)
-    tried = attempt(case(tmp_path, rows_of(260), geocode=LOOKUP))
+    tried = counted(case(tmp_path, rows_of(260), geocode=LOOKUP))
     assert tried.totals() == RIGHT[260]
     assert tried.totals([REGION, NORTHBY, SOUTHBY]) == {REGION: 260, NORTHBY: 188, SOUTHBY: 72}
     assert set(kept(tried)["place_precision"]) == {"postcode"}
@@ -173,7 +174,7 @@ def test_a_lookup_that_lacks_half_the_postcodes_is_refused_and_nothing_is_lost_i
 def test_a_lookup_without_any_of_the_postcodes_gives_no_zero(tmp_path: Path) -> None:
     write_lookup(tmp_path)
     rows = [{**r, "postcode": "ZE1 0AA"} for r in rows_of(260)]
-    tried = attempt(case(tmp_path, rows, geocode={"postcodes": {"path": "onspd.csv", "min_matched_pct": 0}}))
+    tried = counted(case(tmp_path, rows, geocode={"postcodes": {"path": "onspd.csv", "min_matched_pct": 0}}))
     assert tried.totals() == NO_DATA
     assert tried.total(REGION) == 260
 
@@ -193,12 +194,12 @@ def test_malformed_postcodes_are_counted_with_examples(tmp_path: Path) -> None:
 def test_a_second_run_takes_the_lookup_over_and_a_new_edition_reads_the_rows_again(tmp_path: Path) -> None:
     write_lookup(tmp_path)
     config = case(tmp_path, rows_of(260), geocode=LOOKUP)
-    first = attempt(config)
-    before = (first.folder / "internal" / "area_counts.csv").read_bytes()
+    name = Path("work", "release", "internal", "counts.parquet")
+    before = (released(config).folder / name).read_bytes()
     again = attempt(config, "run", "--force")
-    assert (again.folder / "internal" / "area_counts.csv").read_bytes() == before
+    assert (again.folder / name).read_bytes() == before
     write_lookup(tmp_path, without=lambda number: number == 0)
-    third = attempt(config)
+    third = counted(config)
     assert third.total(REGION) == 260
     assert third.quality["postcodes"]["unknown"] == sum(number % 8 == 0 for number in range(260))
 
@@ -241,7 +242,7 @@ def test_a_table_of_smaller_areas_places_rows_in_wards(tmp_path: Path, column: s
 def test_beats_over_several_wards_leave_wards_without_data(tmp_path: Path) -> None:
     beats = {w: ("N" if w in {"Alder", "Birch"} else "S") for w in ALL_WARDS}
     table = "\n".join(["CD,WD", *(f"{beats[w]},{CODES[w]}" for w in ALL_WARDS)]) + "\n"
-    tried = attempt(coded(tmp_path, "beat", beats, table))
+    tried = counted(coded(tmp_path, "beat", beats, table))
     assert tried.totals() == NO_DATA
     assert tried.totals([REGION, NORTHBY, SOUTHBY]) == {REGION: 260, NORTHBY: 188, SOUTHBY: 72}
     assert set(kept(tried)["place_precision"]) == {"borough"}
@@ -260,7 +261,7 @@ def test_boundaries_of_lsoas_need_no_table(tmp_path: Path) -> None:
     config = coded(tmp_path, "lsoa", lsoas, "CD,WD\nx,y\n")
     shapes = wards().assign(WD25CD=list(lsoas.values()))
     write_boundaries(tmp_path / "wards.geojson", shapes)
-    tried = attempt(change(config, geocode=None, areas__population=[]))
+    tried = counted(change(config, geocode=None, areas__population=[]))
     assert tried.counts[tried.counts["area_code"].isin(lsoas.values())]["incidents"].sum() > 0
     months = tried.counts[(tried.counts["period"].str.len() == 7) & (tried.counts["category"] == "all")]
     totals = months.groupby("area_code")["incidents"].sum()
