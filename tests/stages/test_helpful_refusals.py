@@ -393,7 +393,7 @@ def test_c20_boundaries_have_an_encoding(tmp_path: Path) -> None:
     config = write_case(tmp_path, incidents(200), areas__wards__path="wards.shp", areas__wards__encoding="latin-1")
     frame.to_file(tmp_path / "wards.shp", encoding="ISO-8859-1")
     (tmp_path / "wards.cpg").unlink(missing_ok=True)
-    assert "Ålder" in set(pd.read_parquet(counted(config).folder / "work" / "areas.parquet")["area_name"])
+    assert "Ålder" in set(pd.read_parquet(counted(config).folder / "work" / "areas.parquet")["name"])
 
 
 # C21. Crashes.
