@@ -187,17 +187,42 @@ def map_file(releases: Callable[[str], Released], tmp_path_factory: pytest.TempP
     return get
 
 
+@pytest.fixture(scope="session")
+def context_of(browser: Any) -> Iterator[Callable[..., Any]]:
+    """Return a context by its options, one for the whole session: pages keep nothing, and a new one costs a second."""
+    contexts: dict[str, Any] = {}
+
+    def get(**options: Any) -> Any:
+        key = repr(sorted(options.items()))
+        if key not in contexts:
+            contexts[key] = browser.new_context(**options)
+            contexts[key].new_page()  # with its last page the process would end, and the next one would start another
+        return contexts[key]
+
+    yield get
+    for context in contexts.values():
+        context.close()
+
+
 @pytest.fixture
-def opened(browser: Any, map_file: Callable[[str], Path]) -> Iterator[Callable[..., Opened]]:
+def opened(
+    browser: Any, context_of: Callable[..., Any], map_file: Callable[[str], Path]
+) -> Iterator[Callable[..., Opened]]:
     """Open a map by name (or a file by path), offline unless asked otherwise, and wait until it is ready."""
-    contexts = []
+    pages, contexts = [], []
 
     def get(
         name: str | Path, state: str = "", *, width: int = 1280, height: int = 800, slow: int = 1, **context: Any
     ) -> Opened:
-        here = browser.new_context(viewport={"width": width, "height": height}, **({"offline": True} | context))
-        contexts.append(here)
+        options = {"offline": True} | context
+        if slow > 1:  # what is measured starts as a reader's does, in a process of its own
+            here = browser.new_context(**options)
+            contexts.append(here)
+        else:
+            here = context_of(**options)
         page = here.new_page()
+        pages.append(page)
+        page.set_viewport_size({"width": width, "height": height})
         page.set_default_timeout(20_000)
         out = Opened(page)
         page.on("request", lambda request: out.requests.append(request.url))
@@ -214,5 +239,7 @@ def opened(browser: Any, map_file: Callable[[str], Path]) -> Iterator[Callable[.
         return out
 
     yield get
+    for page in pages:
+        page.close()
     for here in contexts:
         here.close()

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from axe_core_python.sync_playwright import Axe
 from playwright.sync_api import Browser
 
 from pipeline.publish.pages.hotspot import write_hotspots
+from tests.kit.axe import violations
 from tests.kit.released import city, hostile_city
 from tests.publish.test_hotspot_pages import described
 
@@ -49,7 +49,7 @@ def test_one_sheet_readable_on_a_phone(browser: Browser, sheets: dict[str, Path]
     page.on("console", lambda message: said.append(message.text))
     page.on("request", lambda r: said.append(r.url) if not r.url.startswith(("file:", "data:")) else None)
     page.goto(sheets[name].as_uri())
-    assert Axe().run(page)["violations"] == []
+    assert violations(page) == []
     assert len(re.findall(rb"/Type\s*/Page\b(?!s)", page.pdf(prefer_css_page_size=True))) == 1
     page.emulate_media(media="print")
     assert page.evaluate(OVER) == [0, 0]
@@ -57,6 +57,6 @@ def test_one_sheet_readable_on_a_phone(browser: Browser, sheets: dict[str, Path]
     for width in (820, 390, 320):
         page.set_viewport_size({"width": width, "height": 800})
         assert page.evaluate("() => document.documentElement.scrollWidth") <= width
-    assert Axe().run(page)["violations"] == []
+    assert violations(page) == []
     assert said == []
     page.close()

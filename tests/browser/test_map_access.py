@@ -1,25 +1,14 @@
 """WCAG 2.2 AA: axe in several dresses and after every interaction, keyboard for everything, small windows."""
 
-from pathlib import Path
-
 import pytest
+
+from tests.kit import axe
 
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]
 
 
-@pytest.fixture(scope="module")
-def axe() -> str:
-    package = pytest.importorskip("axe_core_python", reason="axe-core-python is not installed")
-    return (Path(package.__file__).parent / "axe.min.js").read_text("utf-8")
-
-
-def violations(page, axe: str) -> list[str]:
-    if not page.evaluate("'axe' in window"):
-        page.evaluate(axe)
-    found = page.evaluate("tags => axe.run(document, { runOnly: tags, resultTypes: ['violations'] })", TAGS)
-    return [
-        f"{v['id']}: {v['nodes'][0]['html'][:160]} {v['nodes'][0]['failureSummary'][:200]}" for v in found["violations"]
-    ]
+def violations(page) -> list[str]:
+    return axe.violations(page, runOnly=TAGS)
 
 
 DRESSES = {
@@ -31,9 +20,9 @@ DRESSES = {
 
 
 @pytest.mark.parametrize("dress", DRESSES)
-def test_axe_finds_nothing(opened, axe: str, dress: str) -> None:
+def test_axe_finds_nothing(opened, dress: str) -> None:
     page = opened("city", bypass_csp=True, **DRESSES[dress]).page
-    assert violations(page, axe) == []
+    assert violations(page) == []
 
 
 STEPS = {
@@ -51,34 +40,34 @@ STEPS = {
 }
 
 
-def test_axe_finds_nothing_after_each_interaction(opened, axe: str) -> None:
+def test_axe_finds_nothing_after_each_interaction(opened) -> None:
     page = opened("city", bypass_csp=True).page
     for name, step in STEPS.items():
         selector, _, typed = step.partition("=>")
         if typed:
             page.locator(selector).fill(typed)
-            assert violations(page, axe) == [], "search"
+            assert violations(page) == [], "search"
             page.locator(selector).press("Enter")
         else:
             page.locator(selector).first.evaluate("node => node.click()")
-        assert violations(page, axe) == [], name
+        assert violations(page) == [], name
         page.keyboard.press("Escape")
 
 
 @pytest.mark.parametrize("width", [320, 1280])
-def test_axe_finds_nothing_with_groups_of_wards(opened, axe: str, width: int) -> None:
+def test_axe_finds_nothing_with_groups_of_wards(opened, width: int) -> None:
     page = opened("grouped", "c=religion&m=count", bypass_csp=True, width=width).page
     page.fill("#search", "Ward B1W3")
     page.keyboard.press("Enter")
     page.click("#open-table")
-    assert violations(page, axe) == []
+    assert violations(page) == []
 
 
 @pytest.mark.parametrize("name", ["public", "unaudited", "long-name", "all-withheld", "keyed-tiles"])
-def test_axe_finds_nothing_on_a_phone_with_the_sheet_open(opened, axe: str, name: str) -> None:
+def test_axe_finds_nothing_on_a_phone_with_the_sheet_open(opened, name: str) -> None:
     page = opened(name, bypass_csp=True, width=320, height=640).page
     page.locator("#peek").click()
-    assert violations(page, axe) == []
+    assert violations(page) == []
 
 
 def stops(page) -> list[dict]:
