@@ -1,7 +1,5 @@
 """`hotspots init --from`: what it recognises is right, has its evidence beside it, and can be checked."""
 
-import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
@@ -14,6 +12,7 @@ import yaml
 from pipeline.commands.begin import begin
 from pipeline.errors import ConfigError, InputError
 from tests.kit.city import X0, Y0, city_rows, write_city
+from tests.kit.command_line import hotspots
 
 pytestmark = pytest.mark.slow
 
@@ -230,8 +229,7 @@ def test_bad_input_is_one_paragraph_and_writes_nothing(folder: Path) -> None:
 
 def test_on_a_pipe_nothing_is_asked_and_the_exit_code_says_that_more_is_needed(folder: Path) -> None:
     (folder / "incidents.csv").write_text("date,easting,northing\n" + f"05/06/2024,{X0 + 10},{Y0 + 10}\n" * 5)
-    command = [sys.executable, "-m", "pipeline", "init", "--from", "incidents.csv", "--areas", "wards.gpkg"]
-    done = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    done = hotspots("init", "--from", "incidents.csv", "--areas", "wards.gpkg", cwd=folder)
     assert done.returncode == 3
     assert "whether the day or the month comes first" in done.stdout
     assert "It cannot be run as it is: incidents.csv" in done.stdout

@@ -25,6 +25,7 @@ def hotspots(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
         contextlib.redirect_stdout(said),
         contextlib.redirect_stderr(complained),
         mock.patch.object(sys, "argv", started),
+        mock.patch.object(sys, "stdin", io.StringIO()),  # nobody is there to be asked
         mock.patch.dict(os.environ, {"COLUMNS": "200", "TERM": "dumb"}),
     ):
         try:

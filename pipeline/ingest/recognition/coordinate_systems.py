@@ -1,6 +1,7 @@
 """In which coordinate system the points of a table are, and whether they lie in the areas."""
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -140,6 +141,20 @@ def require_inside(seen: SeenRows, areas: SeenAreas) -> None:
     )
 
 
+def _systems_of(areas: SeenAreas) -> Iterator[int]:
+    """Yield the EPSG codes to try; all systems used at the place are looked up if the usual ones are not enough."""
+    import pyproj
+
+    own = areas.system.to_epsg()
+    first = dict.fromkeys([*([own] if own and areas.system.is_projected else []), 27700, 29902, 2157, 3857, 4326])
+    yield from first
+    degrees = pyproj.Transformer.from_crs(areas.system, 4326, always_xy=True)
+    place = pyproj.aoi.AreaOfInterest(*degrees.transform_bounds(*_box(areas).bounds))
+    kinds = [pyproj.enums.PJType.PROJECTED_CRS]
+    listed = pyproj.database.query_crs_info(auth_name="EPSG", pj_types=kinds, area_of_interest=place, contains=True)
+    yield from (int(info.code) for info in listed if not info.deprecated and int(info.code) not in first)
+
+
 def system_of_points(seen: SeenRows, areas: SeenAreas) -> Guess | None:
     """Return the coordinate system in which most easting/northing points lie in the areas; None if there is none.
 
@@ -155,15 +170,8 @@ def system_of_points(seen: SeenRows, areas: SeenAreas) -> Guess | None:
     if not readings:
         return None
     union = _box(areas)
-    degrees = pyproj.Transformer.from_crs(areas.system, 4326, always_xy=True)
-    west, south, east, north = degrees.transform_bounds(*union.bounds)
-    place = pyproj.aoi.AreaOfInterest(west, south, east, north)
-    kinds = [pyproj.enums.PJType.PROJECTED_CRS]
-    listed = pyproj.database.query_crs_info(auth_name="EPSG", pj_types=kinds, area_of_interest=place, contains=True)
-    own = areas.system.to_epsg()
-    first = [*([own] if own and areas.system.is_projected else []), 27700, 29902, 2157, 3857, 4326]
     best: tuple[int, int, int] | None = None
-    for epsg in dict.fromkeys([*first, *(int(info.code) for info in listed if not info.deprecated)]):
+    for epsg in _systems_of(areas):
         try:
             to = pyproj.Transformer.from_crs(epsg, areas.system, always_xy=True)
             found = [(int(shapely.contains_xy(union, *to.transform(p[:, 0], p[:, 1])).sum()), len(p)) for p in readings]
