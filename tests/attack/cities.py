@@ -134,7 +134,11 @@ def counts_alone(settings: dict[str, Any]) -> None:
     In short the workbook too: the attacker of the sample reads one (`test_sample`).
     """
     off, workbook = {"enabled": False}, "xlsx" if os.environ.get("HOTSPOTS_LONG") else "none"
-    settings["detect"] |= dict.fromkeys(("density", "clusters", "gistar", "knox"), off)
+    methods = ("density", "clusters", "gistar", "knox", "concentration", "hours", "seasons")
+    settings["detect"] |= dict.fromkeys(methods, off)
+    # The analyst's folder gives true counts here, for which the windows of the others are enough.
+    for profile in settings["profiles"]:
+        profile |= {"ward_period": "fixed", "borough_period": "fixed"}
     settings |= {"emerging": off, "page": {"briefings": False}, "exports": {"geopackage": False, "workbook": workbook}}
     settings.pop("context", None)
 
