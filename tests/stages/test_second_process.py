@@ -16,7 +16,7 @@ from pipeline import run as run_from_python
 from pipeline.errors import HotspotsError, InputError
 from pipeline.stages import Context, publish, release, runner, second_process
 from pipeline.stages.second_process import SecondProcess
-from tests.kit.city import write_city
+from tests.kit.city import LIGHT, write_city
 
 pytestmark = pytest.mark.slow
 
@@ -135,7 +135,7 @@ def test_what_fails_here_ends_the_second_process(tmp_path: Path, monkeypatch: py
 
 def test_a_program_of_a_users_own_has_none(tmp_path: Path) -> None:
     seen: list[int] = []
-    run_from_python(write_city(tmp_path), progress=lambda *_: seen.append(len(children())))
+    run_from_python(write_city(tmp_path, **LIGHT), progress=lambda *_: seen.append(len(children())))
     assert set(seen) == {0}
 
 

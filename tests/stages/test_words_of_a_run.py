@@ -17,7 +17,7 @@ from pipeline.config import release as settings_of_pages
 from pipeline.config.templates import TEMPLATES, template_text
 from pipeline.publish import words
 from pipeline.publish.words import catalogue
-from tests.kit.city import write_city
+from tests.kit.city import LIGHT, write_city
 from tests.kit.map_pages import data_of
 
 pytestmark = pytest.mark.slow
@@ -64,7 +64,7 @@ def hotspots(*arguments: str) -> str:
 
 @pytest.mark.usefixtures("languages")
 def test_five_keys_of_another_language_reach_pages_script_and_terminal(tmp_path: Path) -> None:
-    config = str(write_city(tmp_path, **{"page.language": "cy", "page.briefings": False}))
+    config = str(write_city(tmp_path, **LIGHT | {"page.language": "cy"}))
     said = hotspots("run", "--config", config)
     assert "cam " in said
     assert "3 o wards" in said
@@ -95,7 +95,7 @@ def test_a_language_without_words_is_refused_in_one_paragraph(tmp_path: Path, co
 def run_abroad(folder: Path, **labels: str) -> Path:
     """Move the small city to where UTM zone 33 has Berlin, and call its areas precincts of districts, or as given."""
     east, north = -140_000, 5_640_000
-    config = write_city(folder, **{"run.title": "Recorded crime", "page.briefings": True})
+    config = write_city(folder, **LIGHT | {"run.title": "Recorded crime", "page.briefings": True})
     wards = gpd.read_file(folder / "wards.gpkg")
     moved = gpd.GeoDataFrame(wards.drop(columns="geometry"), geometry=wards.translate(east, north).to_numpy())
     moved = moved.set_crs("EPSG:25833")
