@@ -9,6 +9,7 @@ import pytest
 
 from pipeline.cli import app
 from pipeline.commands.events import json_events
+from pipeline.config.release import LICENCE_TO_WRITE
 from pipeline.errors import HotspotsError, InputError
 from pipeline.stages.runner import LOG
 from tests.kit.city import LIGHT, write_city
@@ -21,7 +22,8 @@ def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
 
 @pytest.mark.slow
 def test_the_events_of_a_run_and_of_one_with_nothing_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    config = write_city(tmp_path, **LIGHT)
+    public = {"name": "public", "audience": "public", "threshold": 10}
+    config = write_city(tmp_path, **LIGHT, **{"page.licence": LICENCE_TO_WRITE, "profiles": [public]})
     words = ["run", "--config", str(config), "--log-json"]
     app([*words, "--profile"], standalone_mode=False)
     events = lines(capsys)
@@ -40,6 +42,7 @@ def test_the_events_of_a_run_and_of_one_with_nothing_to_do(tmp_path: Path, capsy
     # Cautions are those of the manifest, at the level of warnings.
     manifest = json.loads((tmp_path / "outputs" / events[0]["run"] / "manifest.json").read_text("utf-8"))
     held = [c for s in manifest["stages"].values() for c in (*s["first_cautions"], *s["cautions"])]
+    assert held
     assert [e["text"] for e in events if e["event"] == "caution"] == held
     assert {e["level"] for e in events if e["event"] == "caution"} <= {"warning"}
     # The last line of the table adds up all steps: it cannot be more than the run took, nor much less.

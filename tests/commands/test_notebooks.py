@@ -1,6 +1,7 @@
 """Every notebook runs from top to bottom on the sample, as a reader would run it.
 
-The sample is run already, and the backtest takes fewer origins, cells and categories; HOTSPOTS_LONG=1 takes all.
+The sample is run already, and the backtest takes two origins, squares of one size, two bandwidths and all incidents
+together; HOTSPOTS_LONG=1 takes all.
 """
 
 import os
@@ -33,7 +34,9 @@ def folder(sample_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (here / "notebooks").mkdir()
     if not os.environ.get("HOTSPOTS_LONG"):
         settings = yaml.safe_load((here / "config.yaml").read_text("utf-8"))
-        settings["backtest"] = {"origins": 2, "squares_m": [250], "categories": ["race"]}
+        settings["backtest"] = {
+            "origins": 2, "squares_m": [250], "hexagons_m": [], "bandwidths_m": [250, 500], "categories": []
+        }  # fmt: skip
         (here / "config.yaml").write_text(yaml.safe_dump(settings, sort_keys=False), "utf-8")
     return here
 

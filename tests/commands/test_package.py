@@ -163,7 +163,8 @@ def _run_container(root: Path, built: Path) -> None:
         [sys.executable, "-m", "pip", *words, "--no-deps", "--no-index", "--target", str(folders["site"]), str(wheel)],
         check=True, capture_output=True,
     )  # fmt: skip
-    write_city(folders["in"], **{"run.output_dir": str(folders["out"]), "exports.geopackage": False})
+    public = {"name": "public", "audience": "public", "threshold": 10}
+    write_city(folders["in"], **{"run.output_dir": str(folders["out"]), "exports.geopackage": False}, profiles=[public])
     (folders["in"] / "config.yaml").rename(folders["in"] / "my.yaml")
     command = json.loads(dict(steps())["CMD"])
     assert command[-1].startswith("/in/")

@@ -11,6 +11,7 @@ from pipeline.backtest import Ranking, Study, Target, Tiling, backtest, rolling_
 from pipeline.geography.grid import Grid
 from tests.backtest.direct_scores import direct_scores
 
+CRIME_TYPES = ["burglary", "robbery", "violent-crime", "drugs"]
 COLUMNS = ["Month", "Longitude", "Latitude", "Crime type", "queried_ward", "dup_id"]
 
 
@@ -143,25 +144,26 @@ def london(real_data):
     crimes = pd.concat(frames)
     crimes = crimes[crimes["dup_id"] == 0]
     wards = gpd.read_file(real_data / "boundaries" / "london_wards_2018_27700.gpkg")
-    asked = wards["DISTRICT"].isin(set(wards.loc[wards["GSS_CODE"].isin(crimes["queried_ward"]), "DISTRICT"]))
+    asked = wards["DISTRICT"].isin(set(wards.loc[wards["GSS_CODE"].isin(crimes["queried_ward"].unique()), "DISTRICT"]))
     wards = wards[asked].reset_index(drop=True)
+    crimes = crimes[crimes["Crime type"].isin(CRIME_TYPES)]
     points = np.stack(
         Transformer.from_crs(4326, 27700, always_xy=True).transform(crimes["Longitude"], crimes["Latitude"]), axis=1
     )
-    which, ward = shapely.STRtree(wards.geometry.to_numpy()).query(shapely.points(points), predicate="intersects")
+    ward, which = shapely.STRtree(shapely.points(points)).query(wards.geometry.to_numpy(), predicate="intersects")
     area_of = np.full(len(points), -1)
     area_of[which[::-1]] = ward[::-1]
     ground = wards.union_all()
-    when = crimes["Month"].str[-2:].astype(int).to_numpy()
+    when = crimes["Month"].str.slice(5, 7).astype(int).to_numpy()
     area_km2 = wards.geometry.area.to_numpy() / 1e6
-    return crimes["Crime type"].to_numpy(), points, when, Tiling.squares(ground, size_m=500.0), area_of, area_km2
+    return crimes["Crime type"], points, when, Tiling.squares(ground, size_m=500.0), area_of, area_km2
 
 
 @pytest.mark.real
-@pytest.mark.parametrize("crime_type", ["burglary", "robbery", "violent-crime", "drugs"])
+@pytest.mark.parametrize("crime_type", CRIME_TYPES)
 def test_six_real_months_of_london(london, crime_type: str, conformance) -> None:
     kinds, points, when, tiling, area_of, area_km2 = london
-    of_type = (kinds == crime_type) & (area_of >= 0)
+    of_type = (kinds == crime_type).to_numpy(dtype=bool) & (area_of >= 0)
     study = Study.of(points[of_type], when=when[of_type], tiling=tiling, area_of=area_of[of_type], area_km2=area_km2)
     result = backtest(
         study,
