@@ -30,7 +30,7 @@ EDITIONS = {
     "2023": ("london_wards_dec2023_200m.geojson", ["WD23CD", "WD23NM", "LAD23CD", "LAD23NM"]),
 }
 TO_2024, YEAR = {"first_month": "2023-08", "last_complete_date": "2024-07-31"}, "2023-08..2024-07"
-ROLES = ("id", "date", "recorded", "x", "y", "borough", "category", "outcome", "kind", "flag_status", "online")
+ROLES = ("id", "date", "x", "y", "borough", "category", "outcome")
 TREE = {"race": "", "religion": ""}
 
 pytestmark = [pytest.mark.slow, pytest.mark.real]
