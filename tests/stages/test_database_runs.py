@@ -18,7 +18,7 @@ from pipeline.config.templates import template_text
 from pipeline.errors import ConfigError, InputError
 from pipeline.stages.freshness import stage_states
 from pipeline.stages.runner import Outcome, run
-from tests.kit.city import LIGHT, write_city
+from tests.kit.city import INTERNAL, LIGHT, write_city
 from tests.kit.postgres import running
 
 pytestmark = pytest.mark.slow
@@ -60,6 +60,13 @@ def source(folder: Path, name: str, **changes: object) -> Path:
     settings["incidents"][0].pop("paths")
     settings["incidents"][0]["source"] = {"order_by": "n", "table": "incidents", "file": "city.db"} | changes
     return alone(folder, name, settings)
+
+
+def without_releases(config: Path) -> Path:
+    """Let a configuration make the internal folder alone: for what is read, and when."""
+    settings = yaml.safe_load(config.read_text("utf-8")) | {"profiles": [INTERNAL]}
+    config.write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
+    return config
 
 
 def alone(folder: Path, name: str, settings: dict) -> Path:
@@ -115,7 +122,7 @@ def test_with_a_watermark_only_new_rows_are_read(city: Path) -> None:
     connection = sqlite3.connect(city / "city.db")
     connection.execute("CREATE TABLE growing AS SELECT * FROM incidents WHERE n < 50")
     connection.commit()
-    config = source(city, "growing", table="growing", watermark="n")
+    config = without_releases(source(city, "growing", table="growing", watermark="n"))
     first = run(config, progress=quiet)
     kept = next(first.folder.parent.glob(".*.sources/*/growing.parquet"))
     assert kept.stat().st_mode & 0o777 == 0o600

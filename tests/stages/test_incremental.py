@@ -16,7 +16,7 @@ import pytest
 from pipeline.errors import EngineError, InputError
 from pipeline.ingest.area_lookup import load_index
 from pipeline.stages.runner import Outcome, run
-from tests.kit.city import HEADER, INTERNAL, LIGHT, X0, Y0, city_rows, write_city
+from tests.kit.city import COUNTS, HEADER, X0, Y0, city_rows, write_city
 from tests.kit.faults import whole
 from tests.kit.growing import outputs_of
 
@@ -55,8 +55,7 @@ def read_and_count(config: Path) -> Outcome:
 @pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("months")
-    light = LIGHT | {"profiles": [INTERNAL]}
-    made = write_city(folder, **{"incidents.0.paths": ["extract-*.csv"], **light})
+    made = write_city(folder, **COUNTS | {"incidents.0.paths": ["extract-*.csv"]})
     write_months(folder, MONTHS[:11])
     run(made, progress=quiet)
     return made
@@ -186,8 +185,7 @@ def test_a_run_with_nothing_to_do_loads_no_heavy_library(config: Path) -> None:
 
 
 def test_a_later_issue_replaces_rows_of_parts_that_are_taken_over(tmp_path: Path) -> None:
-    light = LIGHT | {"profiles": [INTERNAL]}
-    config = write_city(tmp_path, **{"incidents.0.paths": ["issue-*/*.csv"], **light})
+    config = write_city(tmp_path, **COUNTS | {"incidents.0.paths": ["issue-*/*.csv"]})
     (tmp_path / "incidents.csv").unlink(missing_ok=True)
     rows = city_rows()
     unique = list({row.split(",")[0]: row for row in rows}.values())
