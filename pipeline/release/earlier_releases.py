@@ -11,6 +11,7 @@ into the step that readers already have (`Kept.within`), then converted to the s
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 
 import geopandas as gpd
@@ -215,9 +216,14 @@ def _rows_of(frame: pd.DataFrame) -> pd.MultiIndex:
     return pd.MultiIndex.from_frame(frame[_ROW].astype(object))
 
 
-def _no_counts() -> pd.DataFrame:
+@cache
+def _empty_counts() -> pd.DataFrame:
     frame = pd.DataFrame({column: pd.Series(dtype="str") for column in CELL})
     return frame.assign(lower=pd.array([], dtype="Int64"), upper=pd.array([], dtype="Int64"))
+
+
+def _no_counts() -> pd.DataFrame:
+    return _empty_counts().copy()  # made once: each release needs a dozen
 
 
 @dataclass(frozen=True, slots=True, eq=False)
