@@ -16,7 +16,7 @@ from pipeline.errors import EngineError, InputError
 from pipeline.stages.engines import DaskEngine, LocalEngine, fitting
 from pipeline.stages.runner import run
 from pipeline.storage.duckdb import guarded
-from tests.kit.city import HEADER, LIGHT, X0, Y0, city_rows, write_city
+from tests.kit.city import HEADER, X0, Y0, city_rows, write_city
 
 pytestmark = pytest.mark.slow
 
@@ -40,9 +40,7 @@ def rows() -> list[str]:
 def city(folder: Path, split: list[list[str]], **changes: object) -> Path:
     """Write the city with its rows in several files."""
     names = [f"part{i}.csv" for i in range(len(split))]
-    # An engine reads and counts: what is made of the same tables differs in no file if it differs in none of these.
-    own = {"incidents.0.paths": names, "categories.unknown": "ignore"}
-    config = write_city(folder, **LIGHT | own | changes)
+    config = write_city(folder, **{"incidents.0.paths": names, "categories.unknown": "ignore", **changes})
     for name, part in zip(names, split, strict=True):
         (folder / name).write_text("\n".join([HEADER, *part]) + "\n", encoding="utf-8")
     return config
