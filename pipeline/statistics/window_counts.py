@@ -22,7 +22,7 @@ Integers = npt.NDArray[np.intp]
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """The counts of all areas of one level and category: where they start and end among all series."""
+    """The counts of all areas of one level and category: which rows of `WindowCounts` they are."""
 
     level: str
     category: str

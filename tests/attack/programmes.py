@@ -19,7 +19,7 @@ from scipy.sparse.csgraph import connected_components
 
 NEAR = 1e-6
 AT_ONCE = 800  # counts pushed up by one programme: thousands stand in each other's way and take minutes
-FEW = 2  # counts settled by one programme, under which programmes of single counts are no dearer
+FEW = 2  # counts settled by one programme, under which programmes of single counts cost no more
 MOVES = 100  # counts moved to repair one table
 TRIED = 12  # counts of a broken row of which the best is moved
 REACH = 3  # relations away from a count that are opened before everything is

@@ -19,26 +19,6 @@ import yaml
 X0, Y0 = 530_000.0, 180_000.0
 LIGHT = {"exports.geopackage": False, "exports.workbook": "none", "page.briefings": False}
 """Changes of `write_city` for runs of which only the counts, the layers and the map are looked at."""
-INTERNAL = {
-    "name": "internal",
-    "audience": "internal",
-    "threshold": 0,
-    "secondary": False,
-    "ward_period": "rolling",
-    "min_bandwidth_m": 0,
-    "min_density_incidents": 0,
-    "lattice_m": 0,
-}
-COUNTS = LIGHT | {
-    "profiles": [INTERNAL],
-    "detect.density.enabled": False,
-    "detect.clusters.enabled": False,
-    "detect.concentration.enabled": False,
-    "detect.hours.enabled": False,
-    "detect.seasons.enabled": False,
-    "emerging.enabled": False,
-}
-"""Changes for runs of which only reading and counting, or how a run begins and ends, are looked at."""
 HEADER = "id,date,easting,northing,borough,strand,online,outcome"
 
 
@@ -130,3 +110,14 @@ CONFIG = textwrap.dedent(
       - {name: public, audience: public, threshold: 10, borough_period: fixed}
     """
 )
+INTERNAL = yaml.safe_load(CONFIG)["profiles"][0]
+COUNTS = LIGHT | {
+    "profiles": [INTERNAL],
+    "detect.density.enabled": False,
+    "detect.clusters.enabled": False,
+    "detect.concentration.enabled": False,
+    "detect.hours.enabled": False,
+    "detect.seasons.enabled": False,
+    "emerging.enabled": False,
+}
+"""Changes for runs of which only reading and counting, or how a run begins and ends, are looked at."""

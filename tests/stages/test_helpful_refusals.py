@@ -505,9 +505,9 @@ def test_c22_no_hotspot_found_says_which_min_samples_would_find_some(tmp_path: P
     assert tried.code == 0
     # The sentence may name today's 400 as well: the number that helps is the largest one under it.
     after = " ".join(re.findall(r"min_samples(.{0,120})", tried.text))
-    told = [int(n) for n in re.findall(r"\b\d+\b", after) if 2 <= int(n) < 400]
-    assert told
-    again = detected(change(tried.config, detect__clusters__min_samples=max(told)))
+    named = [int(n) for n in re.findall(r"\b\d+\b", after) if 2 <= int(n) < 400]
+    assert named
+    again = detected(change(tried.config, detect__clusters__min_samples=max(named)))
     (found,) = (again.folder / "work" / "hotspots").glob("*[0-9].parquet")
     assert len(gpd.read_parquet(found)) > 0
 
