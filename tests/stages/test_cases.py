@@ -45,6 +45,7 @@ from tests.kit.cases import (
     points,
     police,
     published_cells,
+    read,
     read_or_refused,
     refused,
     released,
@@ -120,7 +121,7 @@ def parquet(folder: Path, rows: list[Row], **columns: Any) -> Path:
     "write", [plain, semicolons, byte_order_mark, compressed, other_names, geojson, geopackage, parquet]
 )
 def test_case_00_a_sound_extract_is_counted_exactly(tmp_path: Path, write: Callable[..., Path]) -> None:
-    tried = (attempt if write is plain else counted)(write(tmp_path, incidents(400)))
+    tried = (attempt if write is plain else read)(write(tmp_path, incidents(400)))
     assert tried.totals() == RIGHT[400]
     assert tried.totals([NORTHBY, SOUTHBY, REGION]) == {NORTHBY: 280, SOUTHBY: 120, REGION: 400}
 
@@ -129,11 +130,11 @@ def test_case_00_a_sound_extract_is_counted_exactly(tmp_path: Path, write: Calla
 
 
 def archives(folder: Path, *, earlier: str, later: str, asb: bool = True) -> Path:
-    """Write two archives of 3 months that overlap by 2; the later one knows outcomes for a third of the crimes."""
-    rows = police(incidents(120, span=4))
+    """Write two archives of 2 months that overlap by 1; the later one knows outcomes for a quarter of the crimes."""
+    rows = police(incidents(120, span=3))
     for number, name in enumerate((earlier, later)):
         for month, found in by_month(rows).items():
-            if month == ("2024-04", "2024-01")[number]:
+            if month == ("2024-03", "2024-01")[number]:
                 continue
             crimes = [dict(r) for r in found]
             for row in crimes[: 10 * number]:
@@ -143,6 +144,12 @@ def archives(folder: Path, *, earlier: str, later: str, asb: bool = True) -> Pat
     return write_case(
         folder, None, source={**POLICE_SOURCE, "paths": ["*/*/*-street.csv"]}, outcomes={"maturity_months": 0}
     )
+
+
+def positive_outcomes(tried: Attempt) -> int:
+    """Return the positive outcomes of all months in the region."""
+    found = tried.counts.query(f"area_code == '{CODES[REGION]}' and category == 'all' and period.str.len() == 7")
+    return int(found["positive_outcomes"].sum())
 
 
 @pytest.mark.parametrize(
@@ -169,14 +176,14 @@ def archives(folder: Path, *, earlier: str, later: str, asb: bool = True) -> Pat
 def test_case_02_overlapping_archives_count_each_row_once_as_last_published(
     tmp_path: Path, earlier: str, later: str
 ) -> None:
-    tried = counted(archives(tmp_path, earlier=earlier, later=later))
-    assert tried.total(REGION) == 120 + 40
-    assert tried.total(REGION, "anti_social_behaviour") == 40
-    positive = tried.counts.query(f"area_code == '{CODES[REGION]}' and category == 'all' and period.str.len() == 7")
-    assert positive["positive_outcomes"].sum() == 30
-    account = tried.accounting()
-    parts = [account[k] for k in ("incidents", "quarantined", "duplicates", "merged", "replaced")]
-    assert account["rows_read"] == 6 * 40 == sum(parts)
+    tried = (counted if earlier == "archive-2024-12" else read)(archives(tmp_path, earlier=earlier, later=later))
+    assert tried.total(REGION) == 120 + 30
+    assert tried.total(REGION, "anti_social_behaviour") == 30
+    assert positive_outcomes(tried) == 20
+    if earlier == "archive-2024-12":
+        account = tried.accounting()
+        parts = [account[k] for k in ("incidents", "quarantined", "duplicates", "merged", "replaced")]
+        assert account["rows_read"] == 4 * 50 == sum(parts)
 
 
 @pytest.mark.parametrize(
@@ -187,10 +194,9 @@ def test_case_02_overlapping_archives_count_each_row_once_as_last_published(
     ],
 )
 def test_case_02_the_outcome_of_the_later_archive_counts(tmp_path: Path, earlier: str, later: str) -> None:
-    tried = counted(archives(tmp_path, earlier=earlier, later=later, asb=False))
+    tried = read(archives(tmp_path, earlier=earlier, later=later, asb=False))
     assert tried.total(REGION) == 120
-    positive = tried.counts.query(f"area_code == '{CODES[REGION]}' and category == 'all' and period.str.len() == 7")
-    assert positive["positive_outcomes"].sum() == 30
+    assert positive_outcomes(tried) == 20
 
 
 # 03: files of another kind in the same glob.
@@ -306,16 +312,10 @@ def test_case_04_the_missing_month_is_named(without_june: Attempt, where: str) -
         assert names_month(text, "2025-06", missing)
 
 
-@pytest.mark.parametrize(
-    ("missing", "nested"),
-    [
-        pytest.param(["2024-05", "2024-09"], False, id="two places"),
-        pytest.param(["2024-07", "2024-08"], False, id="two in a row"),
-        pytest.param(["2025-01"], True, id="the last but one, in folders of months"),
-    ],
-)
-def test_case_04_months_missing_elsewhere(tmp_path: Path, missing: list[str], *, nested: bool) -> None:
-    tried = released(months_without(tmp_path, missing, nested=nested, span=14))
+def test_case_04_months_missing_elsewhere(tmp_path: Path) -> None:
+    # A month alone, two in a row, and the last but one, in folders of months.
+    missing = ["2024-05", "2024-07", "2024-08", "2025-01"]
+    tried = released(months_without(tmp_path, missing, nested=True, span=14))
     for month in missing:
         assert not tried.windows_over(month).empty
         assert tried.cell(REGION, month) is None
@@ -323,7 +323,7 @@ def test_case_04_months_missing_elsewhere(tmp_path: Path, missing: list[str], *,
         assert not tried.windows_over(month)["complete"].any()
         assert names_month(json.dumps(tried.quality), month)
         assert names_month(tried.text, month)
-    assert tried.cell(REGION, "2025-02") == 31
+    assert tried.cell(REGION, "2024-06") == tried.cell(REGION, "2025-02") == 31
 
 
 # 05: one crime type wanted, another in the same file.
@@ -359,10 +359,11 @@ BURGLARY_AND_ASB = {
 def test_case_05_a_setting_counts_one_crime_type_without_refusing_a_row(
     tmp_path: Path, changes: dict[str, Any]
 ) -> None:
-    tried = counted(with_antisocial(tmp_path, **changes))
+    outside = "categories" in changes  # those are left out where rows are counted
+    tried = (counted if outside else read)(with_antisocial(tmp_path, **changes))
     assert tried.total(REGION) == 260
     assert tried.totals() == RIGHT[260]
-    assert tried.accounting()["quarantined"] == 0
+    assert tried.manifest["stages"]["ingest"]["counters"]["quarantined"] == 0
 
 
 # 07, 27b: coordinates as people write them.
@@ -399,7 +400,7 @@ def rewritten(folder: Path, number: int, write: Callable[[float], str], *, delim
 def test_case_07_thousands_in_coordinates_are_read_or_refused_by_column_value_and_remedy(
     tmp_path: Path, write: Callable[[float], str], value: str
 ) -> None:
-    tried = counted(rewritten(tmp_path, 300, write))
+    tried = read(rewritten(tmp_path, 300, write))
     read_or_refused(tried, RIGHT[300], "easting", value, "thousands")
 
 
@@ -425,7 +426,7 @@ def test_case_07_thousands_in_coordinates_are_read_or_refused_by_column_value_an
     ],
 )
 def test_case_27b_decimal_commas_are_read(tmp_path: Path, write: Callable[[float], str], delimiter: str) -> None:
-    assert counted(rewritten(tmp_path, 300, write, delimiter=delimiter)).totals() == RIGHT[300]
+    assert read(rewritten(tmp_path, 300, write, delimiter=delimiter)).totals() == RIGHT[300]
 
 
 # 10: eastings without the digit of 100 km.
@@ -510,7 +511,7 @@ def zoned_geopackage(folder: Path, rows: list[Row]) -> Path:
 def test_case_12_times_with_a_zone_are_counted_in_local_months_and_hours(
     tmp_path: Path, write: Callable[..., Path]
 ) -> None:
-    tried = counted(write(tmp_path, in_july()))
+    tried = read(write(tmp_path, in_july()))
     assert (tried.cell(REGION, "2024-06"), tried.cell(REGION, "2024-07")) == (17, 57)
     parts = sorted((tried.folder / "work" / "incidents").glob("*.parquet"))
     kept = pd.concat([pd.read_parquet(p) for p in parts])
@@ -541,7 +542,7 @@ def serial(text: str) -> int:
 )
 def test_case_15_spreadsheet_serials_are_read_or_refused_by_name(tmp_path: Path, write: Callable[[str], str]) -> None:
     rows = [{**r, "occurred_on": write(r["occurred_on"])} for r in incidents(260)]
-    tried = counted(write_case(tmp_path, rows))
+    tried = read(write_case(tmp_path, rows))
     read_or_refused(tried, RIGHT[260], "occurred_on", "spreadsheet serial numbers", "date_format|yyyy-mm-dd|ISO")
     if tried.code == 0:
         assert tried.cell(REGION, "2024-06") == sum(r["occurred_on"][:7] == "2024-06" for r in incidents(260))
@@ -565,7 +566,7 @@ def test_case_18_epoch_times_are_read_or_refused_by_name(
         row["occurred_on"] = (
             int(noon.timestamp()) * factor if write is not plain else f"{int(noon.timestamp()) * factor}"
         )
-    tried = counted(write(tmp_path, rows))
+    tried = read(write(tmp_path, rows))
     read_or_refused(tried, RIGHT[260], "occurred_on", "epoch|since 1970", "date_format|yyyy-mm-dd|ISO")
     if tried.code == 0:
         assert tried.cell(REGION, "2024-06") == sum(r["occurred_on"][:7] == "2024-06" for r in incidents(260))
@@ -595,11 +596,12 @@ def one_row_per_strand(rows: list[Row], *, apart: bool = False) -> list[Row]:
 def test_case_20_rows_that_differ_only_in_their_category_are_one_incident_with_all_categories(
     tmp_path: Path, write: Callable[..., Path], *, apart: bool
 ) -> None:
-    tried = counted(write(tmp_path, one_row_per_strand(incidents(300), apart=apart)))
+    tried = (counted if write is plain else read)(write(tmp_path, one_row_per_strand(incidents(300), apart=apart)))
     assert [tried.total(REGION, c) for c in ("all", "race", "religion")] == [300, 300, 120]
     assert tried.totals() == RIGHT[300]
-    account = tried.accounting()
-    assert (account["rows_read"], account["merged"], account["duplicates"]) == (420, 120, 0)
+    if write is plain:
+        account = tried.accounting()
+        assert (account["rows_read"], account["merged"], account["duplicates"]) == (420, 120, 0)
 
 
 # 23 to 25, 43: workbooks, archives, map files and answers of an API; 45: months as columns.
@@ -674,7 +676,7 @@ def as_gml(folder: Path, rows: list[Row]) -> Path:
 def test_cases_25_and_43_map_files_and_answers_of_an_api_are_read(
     tmp_path: Path, write: Callable[[Path, list[Row]], Path]
 ) -> None:
-    assert counted(write(tmp_path, incidents(200))).totals() == RIGHT[200]
+    assert read(write(tmp_path, incidents(200))).totals() == RIGHT[200]
 
 
 def test_case_43_columns_that_the_answer_of_an_api_lacks_are_named_with_those_it_has(tmp_path: Path) -> None:
@@ -685,9 +687,9 @@ def test_case_43_columns_that_the_answer_of_an_api_lacks_are_named_with_those_it
 
 @pytest.mark.parametrize("name", ["2025-01.zip", "latest.ZIP"])
 def test_case_24_a_zip_of_police_uk_months_is_one_path(tmp_path: Path, name: str) -> None:
-    tried = counted(as_zip(tmp_path, incidents(200, span=3), name))
+    tried = read(as_zip(tmp_path, incidents(200, span=3), name))
     assert tried.totals() == RIGHT[200]
-    assert tried.accounting()["rows_read"] == 200
+    assert tried.manifest["stages"]["ingest"]["counters"]["rows"] == 200
 
 
 def test_cases_03_and_24_an_archive_with_files_of_other_kinds_is_refused_with_the_pattern_that_remedies_it(
@@ -700,7 +702,7 @@ def test_cases_03_and_24_an_archive_with_files_of_other_kinds_is_refused_with_th
     shown = counted(config)
     refused(shown, "2024-05-northshire-outcomes.csv", r"2025-01.zip/**/*-street.csv")
     config.write_text(config.read_text().replace("2025-01.zip", "2025-01.zip/**/*-street.csv"))
-    assert counted(config).totals() == RIGHT[300]
+    assert read(config).totals() == RIGHT[300]
 
 
 def test_cases_02_and_24_zips_that_overlap_replace_each_others_months(tmp_path: Path) -> None:
@@ -714,7 +716,7 @@ def test_cases_02_and_24_zips_that_overlap_replace_each_others_months(tmp_path: 
 
 @pytest.mark.parametrize("name", ["incidents.xlsx", "incidents.xls"])
 def test_case_23_a_workbook_is_read_under_either_ending(tmp_path: Path, name: str) -> None:
-    tried = counted(as_xlsx(tmp_path, [], name))
+    tried = read(as_xlsx(tmp_path, [], name))
     assert tried.totals() == RIGHT[260]
 
 
@@ -769,10 +771,11 @@ def test_case_26_without_any_place_only_the_region_has_counts(tmp_path: Path, co
     if column:
         for row in rows:
             row[column] = "N1 1AB"
-    tried = attempt(write_case(tmp_path, rows, source={"crs": None}, columns={"x": None, "y": None}))
+    whole = attempt if column is None else released
+    tried = whole(write_case(tmp_path, rows, source={"crs": None}, columns={"x": None, "y": None}))
     assert tried.total(REGION) == 260
     assert tried.totals([*NO_DATA, NORTHBY, SOUTHBY]) == dict.fromkeys([*NO_DATA, NORTHBY, SOUTHBY])
-    for layer in ("wards", "boroughs"):
+    for layer in ("wards", "boroughs") if column is None else ():
         for shown in tried.layer(layer).values():
             assert (shown["incidents"], shown["rate_per_10000"], shown["covered"]) == (None, None, False)
 
@@ -787,7 +790,7 @@ def test_case_26_without_any_place_only_the_region_has_counts(tmp_path: Path, co
 )
 def test_case_26b_a_ward_code_places_a_row_for_counts(tmp_path: Path, title: str, value: str) -> None:
     rows = [{**{k: r[k] for k in ("incident_id", "occurred_on", "category")}, title: r[value]} for r in incidents(260)]
-    tried = counted(write_case(tmp_path, rows, source={"crs": None}, columns={"x": None, "y": None, "ward": title}))
+    tried = read(write_case(tmp_path, rows, source={"crs": None}, columns={"x": None, "y": None, "ward": title}))
     assert tried.totals() == RIGHT[260]
     assert tried.totals([NORTHBY, SOUTHBY, REGION]) == {NORTHBY: 188, SOUTHBY: 72, REGION: 260}
 
@@ -808,11 +811,12 @@ def test_case_26c_a_borough_alone_counts_there_and_wards_have_no_data(
         borough = CODES[r["borough"]] if name == "code" else name.format(r["borough"])
         rows.append({**{k: r[k] for k in ("incident_id", "occurred_on", "category")}, "place": borough})
     columns = {"x": None, "y": None, "borough": "place"}
-    tried = released(write_case(tmp_path, rows, source={"crs": None}, columns=columns))
+    tried = (released if wards_too else read)(write_case(tmp_path, rows, source={"crs": None}, columns=columns))
     assert tried.totals([NORTHBY, SOUTHBY, REGION]) == {NORTHBY: 188, SOUTHBY: 72, REGION: 260}
     assert tried.totals() == NO_DATA
-    by_level = tried.counts.groupby("level")["rate_per_10000"].count()
-    assert by_level["borough"] > by_level["ward"] == 0
+    if wards_too:  # a release gives wards without data; rows that were read merely name none
+        by_level = tried.counts.groupby("level")["rate_per_10000"].count()
+        assert by_level["borough"] > by_level["ward"] == 0
 
 
 # 28, 28c: lines above the header.
@@ -836,7 +840,7 @@ def test_case_28_lines_above_the_header_are_skipped_or_the_header_is_named(
     config = write_case(tmp_path, incidents(260))
     text = (tmp_path / "incidents.csv").read_text("utf-8")
     (tmp_path / "incidents.csv").write_text("\n".join([*above, text]), encoding="utf-8")
-    read_or_refused(counted(config), RIGHT[260], "incidents.csv", f"line {line}")
+    read_or_refused(read(config), RIGHT[260], "incidents.csv", f"line {line}")
 
 
 @pytest.mark.parametrize(
@@ -855,10 +859,11 @@ def test_case_28c_lines_above_the_header_of_residents(tmp_path: Path, above: lis
     rows = ["WD25CD,ward,pop", *(f'{CODES[w]},{w},"{i},000"' for i, w in enumerate(NO_DATA, 5))]
     notes = [",,", "In order to protect against disclosure,,"]
     (tmp_path / "pop.csv").write_text("\n".join([*above, *rows, *notes]) + "\n", encoding="utf-8")
-    tried = attempt(config)
+    tried = counted(config)
     read_or_refused(tried, RIGHT[260], "pop.csv", f"line {line}")
     if tried.code == 0:
-        assert tried.layer("wards")["Alder"]["population"] == 5000
+        areas = pd.read_parquet(tried.folder / "work" / "areas.parquet").set_index("name")
+        assert areas.loc["Alder", "population"] == 5000
 
 
 # 31b, 33: boundaries.
@@ -877,7 +882,7 @@ def test_case_28c_lines_above_the_header_of_residents(tmp_path: Path, above: lis
 def test_case_31b_boundaries_in_metres_need_areas_wards_crs(tmp_path: Path, crs: str, stated: str | None) -> None:
     config = write_case(tmp_path, incidents(300), **({"areas__wards__crs": stated} if stated else {}))
     write_boundaries(tmp_path / "wards.geojson", crs=crs)
-    tried = counted(config)
+    tried = read(config)
     if stated:
         assert tried.totals() == RIGHT[300]
     else:
@@ -917,7 +922,7 @@ def test_case_33_polygons_are_read_out_of_collections(tmp_path: Path, more: str)
         incidents(300),
         boundaries=gpd.GeoDataFrame(frame.drop(columns="geometry"), geometry=shapes, crs=frame.crs),
     )
-    assert counted(config).totals() == RIGHT[300]
+    assert read(config).totals() == RIGHT[300]
 
 
 # 39: refused, then asked why.
@@ -980,10 +985,11 @@ def zero_with_borough(folder: Path, zero: str, **more: Any) -> Path:
     ],
 )
 def test_case_40_zero_with_a_borough_named_is_counted_there_without_a_place(tmp_path: Path, zero: str) -> None:
-    tried = counted(zero_with_borough(tmp_path, zero))
+    tried = (counted if zero == "0.0" else read)(zero_with_borough(tmp_path, zero))
     assert tried.totals([NORTHBY, SOUTHBY, REGION]) == {NORTHBY: 215, SOUTHBY: 85, REGION: 300}
-    assert tried.accounting()["quarantined"] == 0
-    assert tried.accounting()["incidents_without_a_place"] == 50
+    assert tried.manifest["stages"]["ingest"]["counters"]["quarantined"] == 0
+    if zero == "0.0":
+        assert tried.accounting()["incidents_without_a_place"] == 50
 
 
 def test_case_40_in_degrees(tmp_path: Path) -> None:
@@ -1001,7 +1007,7 @@ def test_case_40_in_degrees(tmp_path: Path) -> None:
             }
         )
     columns = {"x": None, "y": None, "lon": "lon", "lat": "lat", "borough": "place"}
-    tried = counted(write_case(tmp_path, rows, source={"crs": None}, columns=columns))
+    tried = read(write_case(tmp_path, rows, source={"crs": None}, columns=columns))
     assert tried.totals([NORTHBY, SOUTHBY]) == {NORTHBY: 215, SOUTHBY: 85}
 
 
@@ -1036,7 +1042,7 @@ def partial_last_month(folder: Path, *, last_day: int = 9, rows_in_last: int = 1
 def test_case_46_an_incomplete_last_month_stays_out_of_the_headline(
     tmp_path: Path, last_day: int, rows_in_last: int
 ) -> None:
-    tried = attempt(partial_last_month(tmp_path, last_day=last_day, rows_in_last=rows_in_last))
+    tried = released(partial_last_month(tmp_path, last_day=last_day, rows_in_last=rows_in_last))
     assert tried.headline == "2025-01..2025-12"
     assert tried.cell(REGION, tried.headline) == 600
     assert tried.cell(REGION, tried.headline, "complete")
@@ -1099,10 +1105,11 @@ def test_case_48_texts_for_missing_are_missing_in_every_column_and_format(
     else:
         config = write(tmp_path, rows)
     change(config, incidents__0__columns__borough="place", incidents__0__columns__outcome="result")
-    tried = counted(config)
+    tried = (counted if missing == "NULL" else read)(config)
     assert tried.totals([NORTHBY, SOUTHBY]) == {NORTHBY: 215, SOUTHBY: 85}
     assert set(tried.counts["category"]) == {"all", "race", "religion", "disability"}
-    assert tried.cell(REGION, "2024-06", "known_outcomes") in {None, 0}
+    if missing == "NULL":
+        assert tried.cell(REGION, "2024-06", "known_outcomes") in {None, 0}
     parts = sorted((tried.folder / "work" / "incidents").glob("*.parquet"))
     assert pd.concat([pd.read_parquet(p) for p in parts])["outcome"].isna().all()
 
@@ -1126,14 +1133,15 @@ def with_absent(folder: Path, gone: tuple[tuple[str, str], ...] = ABSENT, **sour
     ],
 )
 def test_case_52_absent_cells_are_unknown_and_the_year_incomplete(tmp_path: Path, source: dict[str, Any]) -> None:
-    tried = attempt(with_absent(tmp_path, **source))
+    tried = (attempt if source else released)(with_absent(tmp_path, **source))
     assert (tried.cell(NORTHBY, "2024-04"), tried.cell(SOUTHBY, "2024-05")) == (None, None)
     assert (tried.cell(SOUTHBY, "2024-04"), tried.cell(NORTHBY, "2024-05")) == (10, 10)
     for area in (NORTHBY, SOUTHBY, REGION):
         assert not tried.cell(area, "2024-01..2024-12", "complete")
         assert tried.cell(area, "2024-01..2024-12", "rate_per_10000") is None
     assert tried.totals() == NO_DATA
-    assert {p["incidents"] for p in tried.layer("wards").values()} == {None}
+    if source:
+        assert {p["incidents"] for p in tried.layer("wards").values()} == {None}
 
 
 @pytest.mark.parametrize(("absent", "right"), [("unknown", None), ("zero", 0)])
