@@ -1,6 +1,6 @@
 """Properties that hold for any extract: no data is never zero, a file again changes nothing, an instant is an instant.
 
-Each example is a run as far as its counts, so few are drawn; hypothesis keeps what failed.
+Each example is a run as far as its rows or its release, so few are drawn; hypothesis keeps what failed.
 """
 
 import datetime as dt
@@ -21,11 +21,11 @@ from tests.kit.cases import (
     REGION,
     Attempt,
     antisocial,
-    counted,
     incidents,
     months,
     points,
     police,
+    read,
     released,
     write_case,
     write_police,
@@ -45,7 +45,7 @@ few = settings(
 )
 
 
-@few
+@settings(few, max_examples=2)  # a run of a dozen files as far as its release, each
 @given(
     st.sets(st.sampled_from(MONTHS[2:-1]), min_size=1, max_size=3),
     st.sampled_from([50, 140, 434]),
@@ -74,27 +74,27 @@ def test_removing_a_months_file_never_makes_a_zero_and_leaves_no_window_over_it_
         assert over.loc[over["period"] == month, "incidents"].isna().all()
 
 
-# Counted once for all examples; each example then adds files to the folder and takes them out again.
-Counted = tuple[Path, Attempt]
+# Read once for all examples; each example then adds files to the folder and takes them out again.
+AsRead = tuple[Path, Attempt]
 
 
 @pytest.fixture(scope="module")
-def five_months(tmp_path_factory: pytest.TempPathFactory) -> Counted:
+def three_months(tmp_path_factory: pytest.TempPathFactory) -> AsRead:
     folder = tmp_path_factory.mktemp("months")
-    rows = police(incidents(150, span=5))
+    rows = police(incidents(90, span=3))
     write_police(folder / "2025-02", [*rows, *map(antisocial, rows[::3])], nested=True)
-    before = counted(write_case(folder, None, source={**POLICE_SOURCE, "paths": ["**/*-street.csv"]}))
+    before = read(write_case(folder, None, source={**POLICE_SOURCE, "paths": ["**/*-street.csv"]}))
     assert len(before.counts) > 0  # read now, before the outputs are replaced
     return folder, before
 
 
 @pytest.fixture(scope="module")
-def one_file(tmp_path_factory: pytest.TempPathFactory) -> Counted:
+def one_file(tmp_path_factory: pytest.TempPathFactory) -> AsRead:
     folder = tmp_path_factory.mktemp("ids")
     write_rows(folder / "m.csv", incidents(300))
     config = write_case(folder, None, source={"paths": ["*.csv"]}, areas__population=None)
     (folder / "pop.csv").unlink()
-    before = counted(config)
+    before = read(config)
     assert len(before.counts) > 0
     return folder, before
 
@@ -106,13 +106,13 @@ def _same_counts(one: Attempt, other: Attempt) -> None:
 
 @few
 @given(
-    st.sets(st.sampled_from(MONTHS[:5]), min_size=1, max_size=3),
+    st.sets(st.sampled_from(MONTHS[:3]), min_size=1, max_size=2),
     st.sampled_from(["2025-03", "2025-02", "a copy of 2025-02"]),
 )
 def test_a_police_uk_file_again_in_the_same_or_a_newer_archive_never_changes_a_count(
-    five_months: Counted, again: set[str], archive: str
+    three_months: AsRead, again: set[str], archive: str
 ) -> None:
-    folder, before = five_months
+    folder, before = three_months
     made = []
     for month in again:
         source = folder / "2025-02" / month / f"{month}-northshire-street.csv"
@@ -121,7 +121,7 @@ def test_a_police_uk_file_again_in_the_same_or_a_newer_archive_never_changes_a_c
         target.mkdir(parents=True, exist_ok=True)
         made.append(Path(shutil.copy(source, target / source.name)))
     try:
-        _same_counts(before, counted(folder / "my.yaml"))
+        _same_counts(before, read(folder / "my.yaml"))
     finally:  # the next example starts from the files of the first
         for path in made:
             path.unlink()
@@ -130,12 +130,12 @@ def test_a_police_uk_file_again_in_the_same_or_a_newer_archive_never_changes_a_c
 @few
 @given(number=st.integers(1, 300), first=st.booleans())
 def test_rows_with_an_id_again_in_another_file_never_change_a_count(
-    one_file: Counted, number: int, *, first: bool
+    one_file: AsRead, number: int, *, first: bool
 ) -> None:
     folder, before = one_file
     again = write_rows(folder / ("a.csv" if first else "z.csv"), incidents(300)[:number])
     try:
-        _same_counts(before, counted(folder / "my.yaml"))
+        _same_counts(before, read(folder / "my.yaml"))
     finally:
         again.unlink()
 
@@ -198,6 +198,6 @@ def test_the_same_instant_in_any_zone_and_format_falls_in_the_same_month(kind: s
                 points(rows, occurred_on=stamped.tolist()).to_file(folder / "incidents.gpkg", driver="GPKG")
             else:
                 points(rows, crs="EPSG:4326").to_file(folder / "incidents.geojson", driver="GeoJSON")
-        tried = counted(config)
+        tried = read(config)
         assert tried.code == 0, tried.crash + tried.text[-400:]
         assert _months_of(tried) == right

@@ -1,6 +1,7 @@
 """Runs with one level of areas: boroughs without wards, or wards with nothing between them and the region."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +154,7 @@ def test_real_files_with_one_level(real_data: Path, tmp_path: Path, place: str) 
         areas = areas[areas["DISTRICT"].str.contains("City and")]
         areas = areas.rename(columns={"GSS_CODE": "area_code", "NAME": "area_name"})
         files = sorted((real_data / "police_uk" / "city_of_london").glob("*-street.csv"))
+    files = files if os.environ.get("HOTSPOTS_LONG") else files[:2]
     areas = areas[["area_code", "area_name", "geometry"]].reset_index(drop=True)
     areas.to_file(tmp_path / "areas.gpkg")
     config = write_case(tmp_path, None, source={"name": "police", "paths": [str(f) for f in files]}, **ONE_LEVEL)
