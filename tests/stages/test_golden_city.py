@@ -182,7 +182,7 @@ def test_two_runs_are_byte_identical(outcome: Outcome, tmp_path: Path) -> None:
 
 
 def test_fresh_stages_are_skipped_and_stale_ones_are_not(tmp_path: Path) -> None:
-    config = write_city(tmp_path, **COUNTS | {"profiles": [{"name": "public", "audience": "public"}]})
+    config = write_city(tmp_path, **COUNTS)
     assert run(config, progress=quiet).ran == ["ingest", "aggregate", "detect", "release", "publish"]
     second = run(config, progress=quiet)
     assert (second.ran, len(second.fresh)) == ([], 5)

@@ -32,6 +32,7 @@ from tests.kit.cases import (
     point,
     points,
     police,
+    read,
     refused,
     says,
     wards,
@@ -85,7 +86,7 @@ def test_c17_where_all_rows_fail_the_column_the_rule_the_number_and_three_values
 
 def test_c17_coordinates_at_fault_are_never_called_dates(tmp_path: Path) -> None:
     rows = [{**r, "easting": f"{float(r['easting']):,.0f}"} for r in incidents(300)]
-    tried = attempt(write_case(tmp_path, rows))
+    tried = read(write_case(tmp_path, rows))
     assert not says(tried.text, "no row has a usable date")
     if tried.code:
         refused(tried, "all 300 values of", "easting", "comma", "incidents[0].thousands", codes=(3, 5))
@@ -138,7 +139,7 @@ def test_c18_after_a_good_run_its_own_refused_rows_are_shown(tmp_path: Path) -> 
     assert attempt(failing(tmp_path)).code == 5
     assert (tmp_path / "outputs" / ".t.failed").is_dir()
     config = failing(tmp_path, 3)
-    assert attempt(config).code == 0
+    assert counted(config).code == 0
     shown = attempt(config, "quarantine", "--json")
     assert says(shown.text, "date_unreadable")
     assert not says(shown.text, "failed")
@@ -379,7 +380,7 @@ def exchanged_axes(folder: Path) -> Path:
 def test_c20_a_message_names_what_the_file_is_and_what_to_do(
     tmp_path: Path, write: Callable[[Path], Path], words: tuple[str, ...], never: str
 ) -> None:
-    tried = counted(write(tmp_path))
+    tried = read(write(tmp_path))
     if tried.code == 0:
         assert tried.totals() == RIGHT[200]
     else:
@@ -429,7 +430,8 @@ EVERYTHING = {
     ],
 )
 def test_c21_less_than_a_quarter_of_data_runs(tmp_path: Path, days: int) -> None:
-    tried = attempt(span_of(tmp_path, 300, days, **EVERYTHING))
+    # With 5 days no window is whole, with 32 one month is: their pages are written too.
+    tried = (attempt if days in {5, 32} else detected)(span_of(tmp_path, 300, days, **EVERYTHING))
     assert tried.code == 0, tried.crash + tried.text[-500:]
     assert tried.accounting()["incidents"] == 300
     if days == 28:  # a method that cannot run is skipped with a sentence
@@ -439,7 +441,7 @@ def test_c21_less_than_a_quarter_of_data_runs(tmp_path: Path, days: int) -> None
 
 @pytest.mark.parametrize("method", [pytest.param("scan", id="scan"), pytest.param("knox", id="Knox")])
 def test_c21_a_space_time_method_with_one_month_is_skipped_with_a_sentence(tmp_path: Path, method: str) -> None:
-    tried = attempt(span_of(tmp_path, 300, 28, detect={method: {"enabled": True, "simulations": 19}}))
+    tried = detected(span_of(tmp_path, 300, 28, detect={method: {"enabled": True, "simulations": 19}}))
     assert tried.code == 0, tried.crash + tried.text[-500:]
     assert method == "knox" or says(tried.text, "scan")
 
@@ -448,7 +450,7 @@ def test_c21_one_month_of_months_alone_with_the_scan(tmp_path: Path) -> None:
     rows = police([{**r, "occurred_on": "2024-05-01"} for r in incidents(300)])
     write_rows(tmp_path / "2024-05-northshire-street.csv", rows, POLICE_COLUMNS)
     config = write_case(tmp_path, None, source=POLICE_SOURCE, detect={"scan": {"enabled": True, "simulations": 19}})
-    tried = attempt(config)
+    tried = detected(config)
     assert tried.code == 0, tried.crash + tried.text[-500:]
     assert tried.total(REGION) == 300
 
@@ -545,7 +547,7 @@ def test_c22_repaired_polygons_are_named(tmp_path: Path) -> None:
 
 
 def test_c22_points_that_the_publisher_snapped_are_cautioned_of(tmp_path: Path) -> None:
-    write_police(tmp_path / "street", police(incidents(400)))
+    write_police(tmp_path / "street", police(incidents(400, span=2)))
     tried = counted(write_case(tmp_path, None, source={**POLICE_SOURCE, "paths": ["street/*-street.csv"]}))
     assert says(tried.text, "snapped|anonymised|map points")
     assert says(tried.text, "border|boundar")

@@ -22,16 +22,20 @@ EVERYTHING: dict[str, Any] = {
     "knox": {"enabled": True, "simulations": 19},
     "streets": {"path": "streets.geojson"},
 }
+NOTHING: dict[str, Any] = {
+    name: {"enabled": False} for name in ("density", "clusters", "gistar", "concentration", "hours", "seasons")
+}
 
 
 def tried(folder: Path, rows: list[Row], detect: dict[str, Any] | None = None, **changes: Any) -> Attempt:
+    """Run with every method as far as the pages; with some, as far as these methods and the run's front page."""
     streets = [[(528_000, 182_200), (531_000, 182_200)], [(528_000, 180_700), (531_000, 180_700)]]
     gpd.GeoDataFrame(geometry=shapely.linestrings(streets), crs="EPSG:27700").to_file(folder / "streets.geojson")
     (folder / "weights.csv").write_text("offence,weight\nrace,5\nreligion,3\ndisability,700\n", "utf-8")
     if not detect:
         changes = {"harm": {"weights": "weights.csv"}, **changes}
     config = write_case(folder, rows, detect=detect or EVERYTHING, emerging={"enabled": True}, **changes)
-    return attempt(config)
+    return (detected if detect else attempt)(config)
 
 
 def at_one_place(row: Row) -> Row:
@@ -46,11 +50,13 @@ def on_one_day(row: Row) -> Row:
     ("rows", "change_row"),
     [
         pytest.param(1, dict, id="one incident"),
-        pytest.param(2, dict, id="two"),
+        pytest.param(2, dict, id="two", marks=pytest.mark.long),
         pytest.param(5, dict, id="five"),
         pytest.param(200, at_one_place, id="all at one place"),
         pytest.param(60, on_one_day, id="all on one day"),
-        pytest.param(3, lambda row: on_one_day(at_one_place(row)), id="three at one place on one day"),
+        pytest.param(
+            3, lambda row: on_one_day(at_one_place(row)), id="three at one place on one day", marks=pytest.mark.long
+        ),
     ],
 )
 def test_every_method_on_little_data(tmp_path: Path, rows: int, change_row: Callable[[Row], Row]) -> None:
@@ -66,7 +72,7 @@ def test_every_method_on_little_data(tmp_path: Path, rows: int, change_row: Call
 def test_all_in_one_hour_is_a_caution_and_no_pattern(tmp_path: Path) -> None:
     rows = [{**row, "hour": "00:00"} for row in incidents(250, span=25)]
     columns = {"id": "incident_id", "date": "occurred_on", "time": "hour", "x": "easting", "y": "northing"}
-    hours = {"hours": {"min_incidents": 100}, "knox": {"enabled": True, "simulations": 19}}
+    hours = NOTHING | {"hours": {"min_incidents": 100}, "knox": {"enabled": True, "simulations": 19}}
     done = tried(tmp_path, rows, detect=hours, source={"columns": {**columns, "category": "category"}})
     assert done.code == 0, done.crash + done.text[-500:]
     assert says(
@@ -144,7 +150,7 @@ NOTHING_FOUND: dict[str, tuple[Callable[[_Found], bool], Callable[[_Found], bool
 @pytest.mark.parametrize("rows", [1, 4])
 def test_every_clustering_on_few_points(tmp_path: Path, method: str, rows: int) -> None:
     clusters = {"enabled": True, "method": method, "eps_m": 150, "min_samples": 5}
-    config = write_case(tmp_path, incidents(rows), detect={"clusters": clusters}, emerging={"enabled": True})
+    config = write_case(tmp_path, incidents(rows), detect=NOTHING | {"clusters": clusters})
     done = detected(config)
     assert done.code == 0, done.crash + done.text[-500:]
     assert says(done.text, "No hotspot was found")
@@ -173,7 +179,7 @@ def test_a_method_that_refuses_the_data_is_left_out_with_its_reason(tmp_path: Pa
     # 6,600 incidents of the headline window at one place are 22 million pairs, more than the Knox table takes on.
     here = [at_one_place(row) for row in incidents(100)]
     many = [{**row, "incident_id": f"{row['incident_id']}-{i}"} for i in range(72) for row in here]
-    done = tried(tmp_path, many, detect={"knox": {"enabled": True, "simulations": 19}})
+    done = tried(tmp_path, many, detect=NOTHING | {"knox": {"enabled": True, "simulations": 19}})
     assert done.code == 0, done.crash + done.text[-500:]
     assert says(done.text, "near repeats of all categories together, because 21,935,376 pairs lie within")
     assert says(done.front_door, "near repeats of all categories together, because")
