@@ -11,6 +11,7 @@ from tests.kit.cases import (
     REGION,
     Attempt,
     attempt,
+    change,
     incidents,
     names_month,
     police,
@@ -54,20 +55,19 @@ def test_layers_and_records_say_so(without_june: Attempt) -> None:
         assert names_month(" ".join(record["missing_months"]), "2025-06", "missing")
 
 
-def test_the_window_that_the_run_advises_is_whole(
-    without_june: Attempt, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_window_that_the_run_advises_is_whole(without_june: Attempt, tmp_path: Path) -> None:
     assert "2025-07..2026-01 or 2024-06..2025-05" in without_june.text
-    config = Path(without_june.config)
-    text = config.read_text("utf-8") + "\nperiods:\n  headline: 2024-06..2025-05\n"
-    # Nothing of the first run was handed over: what the ledger kept of it is put away.
-    shutil.rmtree(config.parent / "outputs" / ".ledger")
-    monkeypatch.setenv("HOTSPOTS_STATE_DIR", str(tmp_path))
-    again = config.parent / "again.yaml"
-    again.write_text(text.replace("name: t", "name: again"), encoding="utf-8")
+    folder = tmp_path / "again"
+    shutil.copytree(without_june.config.parent, folder)
+    again = change(
+        folder / without_june.config.name,
+        periods={"headline": "2024-06..2025-05"},
+        profiles=PROFILES[:1],  # a partner who has the first release would learn from the difference
+        page={"briefings": False},
+    )
     tried = attempt(again)
     assert tried.code == 0, tried.text[-800:]
-    layer = json.loads((config.parent / "outputs" / "again" / "internal" / "boroughs.geojson").read_text("utf-8"))
+    layer = json.loads((tried.folder / "internal" / "boroughs.geojson").read_text("utf-8"))
     assert {f["properties"]["complete"] for f in layer["features"]} == {True}
     assert all(f["properties"]["rate_per_10000"] > 0 for f in layer["features"])
     assert without_june.cell(REGION, "2025-06") is None
