@@ -7,6 +7,7 @@ To add one: write a function from `Past` to one score per unit (0 or less where 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import product
 from math import ceil, sqrt
 from typing import Any, Literal
 
@@ -24,6 +25,7 @@ __all__ = ["Chosen", "Method", "kde", "kde_method", "standard_methods", "turned_
 
 Scores = NDArray[np.float64]
 PER_REACH = 5  # places per reach of the kernel at which density is taken, so that a small bandwidth is no dot map
+AT_ONCE = 2048  # incidents about which density is taken at once
 EDGE_PARTS = 8  # cells per reach of the kernel at which its mass inside the study area is taken: it varies slowly
 MOST_EDGE_CELLS = 8_000_000  # larger cells where a small kernel meets a large area: 64 MB, and a second of work
 TURNS_DEG = (0.0, 15.0, 30.0, 45.0, 60.0, 75.0)  # a square grid turned by 90 degrees is itself again
@@ -155,33 +157,33 @@ def kde(points_m: NDArray[np.float64], tiling: Tiling, *, bandwidth_m: float, ke
     weight, at = np.bincount(which), points[first]
     reach = reach_m(kernel, bandwidth_m)
     parts = max(1, ceil(tiling.size_m * PER_REACH / reach))
-    side, grid = tiling.size_m / parts, tiling.grid
+    side = tiling.size_m / parts
     ground = None if tiling.outline is None else _mass_inside(tiling.outline, kernel, bandwidth_m)
     # Both lattices divide their cells evenly: parts x parts places in a square about its centre; in a hexagon the
     # centres of hexagons of a whole fraction of its size, in rows of which every other is shifted by half a side.
-    if isinstance(grid, Grid):
-        rise, starts = side, [(grid.x0 + side / 2, grid.y0 + side / 2)]
+    if isinstance(tiling.grid, Grid):
+        rise, starts = side, [(tiling.grid.x0 + side / 2, tiling.grid.y0 + side / 2)]
     else:
         # Places on the border of a hexagon fall to one side if the lattice is moved by a hair, and to the other if it
         # is moved the other way: half of each leaves every hexagon parts x parts places about its centre.
         rise, starts = side * sqrt(3) / 2, [(1e-4 * side, 2.3e-4 * side), (-1e-4 * side, -2.3e-4 * side)]
-    for east, north in starts:
-        first_row = np.floor((at[:, 1] - north) / rise)
-        for up in range(-ceil(reach / rise), ceil(reach / rise) + 2):
-            row = first_row + up
-            shift = 0.0 if len(starts) == 1 else row % 2 / 2
-            first_col = np.floor((at[:, 0] - east) / side - shift)
-            for along in range(-ceil(reach / side), ceil(reach / side) + 2):
-                place = np.column_stack(((first_col + along + shift) * side + east, row * rise + north))
-                away = np.hypot(*(place - at).T)
-                near = away < reach
-                if not near.any():
-                    continue
-                unit = tiling.unit_of(place[near])
-                mass = weight[near] * kernel_per_m2(away[near], kernel=kernel, bandwidth_m=bandwidth_m)
-                if ground is not None:
-                    mass /= ground.at(place[near])
-                total += np.bincount(unit[unit >= 0], mass[unit >= 0], minlength=total.size)
+    ups = range(-ceil(reach / rise), ceil(reach / rise) + 2)
+    along = np.arange(-ceil(reach / side), ceil(reach / side) + 2)
+    # A row of places about each of some incidents at a time: whole arrays are fast as long as they fit in the cache.
+    for (east, north), up, start in product(starts, ups, range(0, len(at), AT_ONCE)):
+        here = at[start : start + AT_ONCE]
+        row = np.floor((here[:, 1] - north) / rise) + up
+        shift = np.zeros_like(row) if len(starts) == 1 else row % 2 / 2
+        col = np.floor((here[:, 0] - east) / side - shift)[:, None] + along
+        place_east, place_north = (col + shift[:, None]) * side + east, row * rise + north
+        away = np.hypot(place_east - here[:, :1], (place_north - here[:, 1])[:, None])
+        of, _ = near = np.nonzero(away < reach)
+        place = np.column_stack((place_east[near], place_north[of]))
+        mass = weight[start + of] * kernel_per_m2(away[near], kernel=kernel, bandwidth_m=bandwidth_m)
+        if ground is not None:
+            mass /= ground.at(place)
+        unit = tiling.unit_of(place)
+        total += np.bincount(unit[unit >= 0], mass[unit >= 0], minlength=total.size)
     return np.asarray(total * 1e6 / parts**2 / len(starts), dtype=np.float64)
 
 
