@@ -205,6 +205,9 @@ class _Choice:
     block
         Number of the block, shape (cells,): a borough's detail in windows that relations link. Block numbers of
         region and boroughs come first.
+    undetailed, detail_of
+        Numbers of region and boroughs, without what has no place in a ward; for each cell, which of these it is or is
+        a detail of: the same area, windows, category and measure, shape (cells,).
     witnesses
         Possible tables found on the way.
     """
@@ -224,6 +227,8 @@ class _Choice:
     pinned: BoolArray
     family: IntArray
     block: IntArray
+    undetailed: BoolArray
+    detail_of: IntArray
     classes: IntArray
     loss: FloatArray
     witnesses: list[Witness] = field(default_factory=list)
@@ -250,6 +255,15 @@ class _Choice:
         block = (
             pd.DataFrame({"name": name.to_numpy(), "family": family}).groupby(["name", "family"], sort=True).ngroup()
         )
+        measure, coarse = cells["measure"].astype(str), (name == "").to_numpy()
+        numbers = pd.DataFrame(
+            {
+                "area": np.where(coarse, cells["area_code"], name),
+                "family": family,
+                "category": cells["category"].to_numpy(),
+                "measure": measure.str.removesuffix(UNPLACED).to_numpy(),
+            }
+        )
         return cls(
             cells=cells.assign(block=name).reset_index(drop=True),
             relations=relations,
@@ -266,6 +280,8 @@ class _Choice:
             pinned=_flag(cells, "fixed").copy(),
             family=family,
             block=block.to_numpy(dtype=np.int64),
+            undetailed=coarse & ~measure.str.endswith(UNPLACED).to_numpy(),
+            detail_of=numbers.groupby(list(numbers.columns), sort=False).ngroup().to_numpy(dtype=np.int64),
             classes=classes_of(cells),
             loss=_loss(x, relations),
         )
@@ -304,6 +320,8 @@ class _Choice:
 
     def search_block(self, inside: IntArray) -> None:
         """Choose secondary cells of one block, with everything outside it fixed."""
+        if not self.hidden[inside].any():
+            return  # nothing to protect
         low, high = self.bounds()
         given = self.at_source | (self.latent & ~_flag(self.cells, "protect")) | self.resting()
         required = np.where(given, 0.0, self.threshold - 1.0)
@@ -400,18 +418,11 @@ class _Choice:
 
     def below_what_is_withheld(self) -> BoolArray:
         """Return the details of boroughs whose number is withheld: the same category and measure, in its windows."""
-        key = ["area", "family", "category", "measure"]
-        table = self.cells[["category"]].assign(
-            family=self.family,
-            measure=self.cells["measure"].astype(str).str.removesuffix(UNPLACED),
-            area=np.where(self.cells["block"] == "", self.cells["area_code"], self.cells["block"]),
-        )
         # A longer window is latent: it is withheld exactly if one of its parts is, and these are in its family.
-        coarse = (self.cells["block"] == "").to_numpy()
-        gone = self.hidden & ~self.latent & coarse
-        gone &= ~self.cells["measure"].astype(str).str.endswith(UNPLACED).to_numpy()
-        lost = pd.MultiIndex.from_frame(table.loc[gone, key])
-        return np.asarray(~coarse & pd.MultiIndex.from_frame(table[key]).isin(lost), dtype=np.bool_)
+        gone = self.hidden & ~self.latent & self.undetailed
+        lost = np.zeros(self.detail_of.max(initial=0) + 1, dtype=np.bool_)
+        lost[self.detail_of[gone]] = True
+        return (self.cells["block"] != "").to_numpy() & lost[self.detail_of]
 
     def resting(self) -> BoolArray:
         """Return the cells whose range rests on that of their borough's number, so that no tables are sought for them.
