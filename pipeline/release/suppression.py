@@ -422,7 +422,7 @@ class _Choice:
         gone = self.hidden & ~self.latent & self.undetailed
         lost = np.zeros(self.detail_of.max(initial=0) + 1, dtype=np.bool_)
         lost[self.detail_of[gone]] = True
-        return (self.cells["block"] != "").to_numpy() & lost[self.detail_of]
+        return np.asarray((self.cells["block"] != "").to_numpy() & lost[self.detail_of], dtype=np.bool_)
 
     def resting(self) -> BoolArray:
         """Return the cells whose range rests on that of their borough's number, so that no tables are sought for them.

@@ -111,8 +111,7 @@ CONFIG = textwrap.dedent(
     """
 )
 INTERNAL = yaml.safe_load(CONFIG)["profiles"][0]
-COUNTS = LIGHT | {
-    "profiles": [INTERNAL],
+NO_METHODS = LIGHT | {
     "detect.density.enabled": False,
     "detect.clusters.enabled": False,
     "detect.concentration.enabled": False,
@@ -120,4 +119,6 @@ COUNTS = LIGHT | {
     "detect.seasons.enabled": False,
     "emerging.enabled": False,
 }
+"""Changes for runs of which only reading, counting and releasing are looked at."""
+COUNTS = NO_METHODS | {"profiles": [INTERNAL]}
 """Changes for runs of which only reading and counting, or how a run begins and ends, are looked at."""

@@ -13,6 +13,7 @@ import pytest
 
 from pipeline.aggregate.reduce import CountJob, count_part
 from pipeline.errors import EngineError, InputError
+from pipeline.stages import engines
 from pipeline.stages.engines import DaskEngine, LocalEngine, fitting
 from pipeline.stages.runner import run
 from pipeline.storage.duckdb import guarded
@@ -138,7 +139,10 @@ def test_workers_that_die_again_and_again_end_the_run_with_one_error(engine: Das
     assert caught.value.exit_code == 7
 
 
-def test_a_scheduler_that_is_not_there_leaves_the_last_outputs_whole(tmp_path: Path) -> None:
+def test_a_scheduler_that_is_not_there_leaves_the_last_outputs_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engines, "_CONNECT_SECONDS", 1)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"tcp://127.0.0.1:{free.getsockname()[1]}"

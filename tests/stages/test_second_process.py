@@ -16,7 +16,7 @@ from pipeline import run as run_from_python
 from pipeline.errors import HotspotsError, InputError
 from pipeline.stages import Context, publish, release, runner, second_process
 from pipeline.stages.second_process import SecondProcess
-from tests.kit.city import LIGHT, write_city
+from tests.kit.city import NO_METHODS, write_city
 
 pytestmark = pytest.mark.slow
 
@@ -110,7 +110,7 @@ def test_a_second_process_that_is_killed_costs_its_work_alone(
 
 
 def test_what_fails_there_is_explained_here(tmp_path: Path) -> None:
-    config = write_city(tmp_path, **{"profiles.0.categories": ["all", "unheard_of"]})
+    config = write_city(tmp_path, **NO_METHODS | {"profiles.0.categories": ["all", "unheard_of"]})
     with pytest.raises(HotspotsError, match="unheard_of") as alone:
         runner.run(config, progress=quiet)
     with pytest.raises(type(alone.value)) as raised:
@@ -126,7 +126,7 @@ def test_what_fails_here_ends_the_second_process(tmp_path: Path, monkeypatch: py
         raise InputError("the first process fails")
 
     monkeypatch.setattr(release, "_load", fail)
-    config = write_city(tmp_path)
+    config = write_city(tmp_path, **NO_METHODS)
     with pytest.raises(InputError, match="the first process fails"):
         runner.run(config, progress=quiet, second_process=True)
     assert children() == []
@@ -135,7 +135,7 @@ def test_what_fails_here_ends_the_second_process(tmp_path: Path, monkeypatch: py
 
 def test_a_program_of_a_users_own_has_none(tmp_path: Path) -> None:
     seen: list[int] = []
-    run_from_python(write_city(tmp_path, **LIGHT), progress=lambda *_: seen.append(len(children())))
+    run_from_python(write_city(tmp_path, **NO_METHODS), progress=lambda *_: seen.append(len(children())))
     assert set(seen) == {0}
 
 
