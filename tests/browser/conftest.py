@@ -111,9 +111,9 @@ def _intervals() -> Released:
 def _many() -> Released:
     yearly = fixture.windows(202308, 2, 12)
     return fixture.city(
-        columns=6,
-        rows=5,
-        per_side=13,
+        columns=5,
+        rows=4,
+        per_side=9,
         categories=fixture.CATEGORIES[:2],
         periods={"ward": yearly, "borough": yearly, "region": yearly},
     )
