@@ -1,10 +1,11 @@
 """Every page of a folder that has no tests of its own with axe, and the statement that says what these tests found."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import BrowserContext
 
 from pipeline.publish.exports import write_exports
 from pipeline.publish.pages.accessibility import PAGE, accessibility_html, examined, write_accessibility
@@ -42,8 +43,10 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.mark.parametrize(("kind", "name"), PAGES)
-def test_axe_finds_no_violation(browser: Browser, folders: dict[str, Path], kind: str, name: str) -> None:
-    page = browser.new_page(bypass_csp=True)
+def test_axe_finds_no_violation(
+    context_of: Callable[..., BrowserContext], folders: dict[str, Path], kind: str, name: str
+) -> None:
+    page = context_of(offline=True, bypass_csp=True).new_page()
     page.goto((folders[kind] / name).as_uri())
     assert violations_in_widths(page, runOnly=TAGS) == []
     assert page.evaluate("window.pwned") is None

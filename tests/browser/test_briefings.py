@@ -1,10 +1,15 @@
-"""Briefings in a real browser: no accessibility fault, no sideways scroll, nothing fetched, two A4 sheets."""
+"""Briefings in a real browser: no accessibility fault, no sideways scroll, nothing fetched, two A4 sheets.
 
+In short every shape of a full release is tried for one of its two readers; HOTSPOTS_LONG=1 tries each for both.
+"""
+
+import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import BrowserContext, Page
 
 from pipeline.publish.briefings import write_briefings
 from pipeline.publish.briefings.briefing import briefing_page
@@ -16,6 +21,9 @@ from tests.kit.released import city, hostile_city, london, sealed
 pytestmark = pytest.mark.browser
 
 LONG = "A caveat about how places were recorded and what that means for those who read the numbers. " * 3
+SHAPES = (((2, 1), 7), ((7, 5), 2), ((1, 1), 1))
+"""Boroughs across and down, and wards along a side of each."""
+FULL = [(reader, *shape) for shape in SHAPES for reader in ("internal", "public")]
 EVENTS = tuple(Event(f"2024-{m:02d}-10", f"A dated event with a fairly long name, number {m}", ()) for m in (7, 9, 11))
 
 
@@ -47,8 +55,9 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return out
 
 
-def opened(browser: Browser, path: Path, width: int) -> tuple[Page, list[str]]:
-    page = browser.new_page(viewport={"width": width, "height": 900})
+def opened(context_of: Callable[..., BrowserContext], path: Path, width: int) -> tuple[Page, list[str]]:
+    page = context_of(offline=True).new_page()
+    page.set_viewport_size({"width": width, "height": 900})
     said: list[str] = []
     page.on("console", lambda message: said.append(message.text))
     page.on("pageerror", lambda error: said.append(str(error)))
@@ -70,8 +79,10 @@ def opened(browser: Browser, path: Path, width: int) -> tuple[Page, list[str]]:
         ("flow", "panel"),
     ],
 )
-def test_axe_finds_no_violation(browser: Browser, folders: dict[str, Path], kind: str, name: str) -> None:
-    page, said = opened(browser, folders[kind] / f"{name}.html", 1280)
+def test_axe_finds_no_violation(
+    context_of: Callable[..., BrowserContext], folders: dict[str, Path], kind: str, name: str
+) -> None:
+    page, said = opened(context_of, folders[kind] / f"{name}.html", 1280)
     assert violations_in_widths(page) == []
     assert said == []
     assert page.evaluate("window.pwned") is None
@@ -80,10 +91,10 @@ def test_axe_finds_no_violation(browser: Browser, folders: dict[str, Path], kind
 
 @pytest.mark.parametrize("kind", ["inside", "outside", "hostile", "full"])
 def test_print_is_two_a4_sheets_with_nothing_cut_off(
-    browser: Browser, folders: dict[str, Path], kind: str, tmp_path: Path
+    context_of: Callable[..., BrowserContext], folders: dict[str, Path], kind: str, tmp_path: Path
 ) -> None:
     for path in (folders[kind] / "panel.html", folders[kind] / "boroughs" / "B00.html"):
-        page, _ = opened(browser, path, 1000)
+        page, _ = opened(context_of, path, 1000)
         page.emulate_media(media="print")
         inside = page.evaluate(
             """() => [...document.querySelectorAll('.pg')].map(s => {
@@ -185,13 +196,14 @@ def two_of(released: Released, folder: Path) -> list[Path]:
     return paths
 
 
-@pytest.mark.parametrize("audience", ["internal", "public"])
-@pytest.mark.parametrize(("boroughs", "per_side"), [((2, 1), 7), ((7, 5), 2), ((1, 1), 1)])
+@pytest.mark.parametrize(
+    ("audience", "boroughs", "per_side"), FULL if os.environ.get("HOTSPOTS_LONG") else [FULL[0], FULL[3], FULL[4]]
+)
 def test_two_sheets_hold_as_much_as_there_can_be(
-    browser: Browser, tmp_path: Path, audience: str, boroughs: tuple[int, int], per_side: int
+    context_of: Callable[..., BrowserContext], tmp_path: Path, audience: str, boroughs: tuple[int, int], per_side: int
 ) -> None:
     for path in two_of(most_of_everything(audience, boroughs=boroughs, per_side=per_side), tmp_path):
-        page, said = opened(browser, path, 1000)
+        page, said = opened(context_of, path, 1000)
         page.emulate_media(media="print")
         assert page.evaluate(NOTHING_CUT) == []
         assert page.evaluate("document.querySelector('.mapbox').clientHeight") >= 133  # px: 100 pt
@@ -207,18 +219,21 @@ def no_rates_or_hotspots(released: Released) -> Released:
     return sealed(released.info, released.areas, counts, released.hotspots.iloc[:0], released.density)
 
 
-def test_two_sheets_hold_a_release_without_rates_and_hotspots(browser: Browser, tmp_path: Path) -> None:
+def test_two_sheets_hold_a_release_without_rates_and_hotspots(
+    context_of: Callable[..., BrowserContext], tmp_path: Path
+) -> None:
     for path in two_of(no_rates_or_hotspots(city(columns=3, rows=2, per_side=4)), tmp_path):
-        page, _ = opened(browser, path, 1000)
+        page, _ = opened(context_of, path, 1000)
         page.emulate_media(media="print")
         assert page.evaluate(NOTHING_CUT) == []
         page.close()
 
 
-def test_words_are_never_too_small(browser: Browser, folders: dict[str, Path]) -> None:
+def test_words_are_never_too_small(context_of: Callable[..., BrowserContext], folders: dict[str, Path]) -> None:
     """No visible text under 10.5 px on a desk or a phone."""
+    page, _ = opened(context_of, folders["inside"] / "boroughs" / "B00.html", 1280)
     for width in (1280, 320):
-        page, _ = opened(browser, folders["inside"] / "boroughs" / "B00.html", width)
+        page.set_viewport_size({"width": width, "height": 900})
         sizes = page.evaluate(
             """() => [...document.querySelectorAll('main *')]
                .filter(e => e.firstChild && e.firstChild.nodeType === 3 && e.firstChild.data.trim() &&
@@ -229,16 +244,16 @@ def test_words_are_never_too_small(browser: Browser, folders: dict[str, Path]) -
         )
         small = [(round(size, 1), words) for size, words in sizes if size < 10.5]
         assert small == []
-        page.close()
+    page.close()
 
 
-def test_a_city_of_650_wards_fits(browser: Browser, tmp_path: Path) -> None:
+def test_a_city_of_650_wards_fits(context_of: Callable[..., BrowserContext], tmp_path: Path) -> None:
     """The region with 33 boroughs in its table, and the boroughs with the most wards and the longest names."""
     book = ReleaseIndex(london(audience="public"))
     for code in ("E12000007", "E09000003", "E09000020"):
         path = tmp_path / f"{code}.html"
         path.write_text(briefing_page(book, code), "utf-8")
-        page, said = opened(browser, path, 1000)
+        page, said = opened(context_of, path, 1000)
         page.emulate_media(media="print")
         low = page.evaluate(
             """() => [...document.querySelectorAll('.pg')].map(s => s.getBoundingClientRect().bottom -

@@ -1,10 +1,11 @@
 """What partnerships ask first in a real browser: no accessibility fault, no question cut in two in print."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import BrowserContext
 
 from pipeline.publish.briefings import write_briefings
 from tests.kit.axe import violations_in_widths
@@ -32,8 +33,10 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     ("kind", "name"),
     [("inside", "circumstances"), ("partner", "boroughs/B00-circumstances"), ("hostile", "circumstances")],
 )
-def test_axe_finds_no_violation(browser: Browser, folders: dict[str, Path], kind: str, name: str) -> None:
-    page = browser.new_page()
+def test_axe_finds_no_violation(
+    context_of: Callable[..., BrowserContext], folders: dict[str, Path], kind: str, name: str
+) -> None:
+    page = context_of(offline=True).new_page()
     said: list[str] = []
     page.on("console", lambda message: said.append(message.text))
     page.on("pageerror", lambda error: said.append(str(error)))
@@ -44,8 +47,11 @@ def test_axe_finds_no_violation(browser: Browser, folders: dict[str, Path], kind
     page.close()
 
 
-def test_printed_sheets_cut_no_question_in_two(browser: Browser, folders: dict[str, Path], tmp_path: Path) -> None:
-    page = browser.new_page(viewport={"width": 1000, "height": 900})
+def test_printed_sheets_cut_no_question_in_two(
+    context_of: Callable[..., BrowserContext], folders: dict[str, Path], tmp_path: Path
+) -> None:
+    page = context_of(offline=True).new_page()
+    page.set_viewport_size({"width": 1000, "height": 900})
     page.goto((folders["inside"] / "circumstances.html").as_uri())
     page.emulate_media(media="print")
     assert page.evaluate("[...document.querySelectorAll('.q')].every(q => getComputedStyle(q).breakInside === 'avoid')")

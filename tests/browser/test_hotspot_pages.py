@@ -1,12 +1,13 @@
 """Pages of hotspots in a real browser: one A4 sheet with nothing cut off, no axe violation, no sideways scroll."""
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import BrowserContext
 
 from pipeline.publish.pages.hotspot import write_hotspots
 from tests.kit.axe import violations
@@ -43,8 +44,11 @@ def sheets(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.mark.parametrize("name", ["internal", "partner", "hostile", "full"])
-def test_one_sheet_readable_on_a_phone(browser: Browser, sheets: dict[str, Path], name: str) -> None:
-    page = browser.new_page(viewport={"width": 1280, "height": 900})
+def test_one_sheet_readable_on_a_phone(
+    context_of: Callable[..., BrowserContext], sheets: dict[str, Path], name: str
+) -> None:
+    page = context_of(offline=True).new_page()
+    page.set_viewport_size({"width": 1280, "height": 900})
     said: list[str] = []
     page.on("console", lambda message: said.append(message.text))
     page.on("request", lambda r: said.append(r.url) if not r.url.startswith(("file:", "data:")) else None)
