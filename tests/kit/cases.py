@@ -153,6 +153,10 @@ profiles:
 page: {briefings: false}
 exports: {geopackage: false, workbook: none}
 """
+NO_METHODS: dict[str, Any] = {
+    name: {"enabled": False} for name in ("density", "clusters", "gistar", "concentration", "hours", "seasons")
+}
+"""What `detect` of the configuration above says, for tests that replace it: `NO_METHODS | {"clusters": {...}}`."""
 POLICE_SOURCE = {
     "name": "police",
     "paths": ["*-street.csv"],

@@ -17,6 +17,7 @@ import pytest
 import shapely
 
 from tests.kit.cases import (
+    NO_METHODS,
     NORTHBY,
     POLICE_COLUMNS,
     POLICE_SOURCE,
@@ -265,7 +266,7 @@ def metres_without_crs(folder: Path) -> Path:
 )
 def test_c19_what_check_calls_sound_then_runs(tmp_path: Path, write: Callable[[Path], Path]) -> None:
     config = write(tmp_path)
-    found, ran = attempt(config, "check"), attempt(config)
+    found, ran = attempt(config, "check"), detected(config)
     assert not found.crash
     assert not ran.crash
     if found.code == 0:
@@ -441,7 +442,7 @@ def test_c21_less_than_a_quarter_of_data_runs(tmp_path: Path, days: int) -> None
 
 @pytest.mark.parametrize("method", [pytest.param("scan", id="scan"), pytest.param("knox", id="Knox")])
 def test_c21_a_space_time_method_with_one_month_is_skipped_with_a_sentence(tmp_path: Path, method: str) -> None:
-    tried = detected(span_of(tmp_path, 300, 28, detect={method: {"enabled": True, "simulations": 19}}))
+    tried = detected(span_of(tmp_path, 300, 28, detect=NO_METHODS | {method: {"enabled": True, "simulations": 19}}))
     assert tried.code == 0, tried.crash + tried.text[-500:]
     assert method == "knox" or says(tried.text, "scan")
 
@@ -449,7 +450,9 @@ def test_c21_a_space_time_method_with_one_month_is_skipped_with_a_sentence(tmp_p
 def test_c21_one_month_of_months_alone_with_the_scan(tmp_path: Path) -> None:
     rows = police([{**r, "occurred_on": "2024-05-01"} for r in incidents(300)])
     write_rows(tmp_path / "2024-05-northshire-street.csv", rows, POLICE_COLUMNS)
-    config = write_case(tmp_path, None, source=POLICE_SOURCE, detect={"scan": {"enabled": True, "simulations": 19}})
+    config = write_case(
+        tmp_path, None, source=POLICE_SOURCE, detect=NO_METHODS | {"scan": {"enabled": True, "simulations": 19}}
+    )
     tried = detected(config)
     assert tried.code == 0, tried.crash + tried.text[-500:]
     assert tried.total(REGION) == 300
@@ -502,7 +505,7 @@ def test_c21_ids_all_alike_are_refused(tmp_path: Path, value: str) -> None:
 
 
 def test_c22_no_hotspot_found_says_which_min_samples_would_find_some(tmp_path: Path) -> None:
-    detect = {"clusters": {"enabled": True, "eps_m": 150, "min_samples": 400}}
+    detect = NO_METHODS | {"clusters": {"enabled": True, "eps_m": 150, "min_samples": 400}}
     tried = detected(write_case(tmp_path, incidents(400), detect=detect))
     assert tried.code == 0
     # The sentence may name today's 400 as well: the number that helps is the largest one under it.

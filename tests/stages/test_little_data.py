@@ -10,7 +10,7 @@ import pytest
 import shapely
 
 from pipeline.detect.registry import METHODS
-from tests.kit.cases import Attempt, Row, attempt, detected, incidents, says, wards, write_case
+from tests.kit.cases import NO_METHODS, Attempt, Row, attempt, detected, incidents, says, wards, write_case
 
 pytestmark = pytest.mark.slow  # each tries whole runs
 
@@ -21,9 +21,6 @@ EVERYTHING: dict[str, Any] = {
     "scan": {"enabled": True, "simulations": 19, "spatial": ["poisson", "bernoulli"], "categories": ["all", "race"]},
     "knox": {"enabled": True, "simulations": 19},
     "streets": {"path": "streets.geojson"},
-}
-NOTHING: dict[str, Any] = {
-    name: {"enabled": False} for name in ("density", "clusters", "gistar", "concentration", "hours", "seasons")
 }
 
 
@@ -72,7 +69,7 @@ def test_every_method_on_little_data(tmp_path: Path, rows: int, change_row: Call
 def test_all_in_one_hour_is_a_caution_and_no_pattern(tmp_path: Path) -> None:
     rows = [{**row, "hour": "00:00"} for row in incidents(250, span=25)]
     columns = {"id": "incident_id", "date": "occurred_on", "time": "hour", "x": "easting", "y": "northing"}
-    hours = NOTHING | {"hours": {"min_incidents": 100}, "knox": {"enabled": True, "simulations": 19}}
+    hours = NO_METHODS | {"hours": {"min_incidents": 100}, "knox": {"enabled": True, "simulations": 19}}
     done = tried(tmp_path, rows, detect=hours, source={"columns": {**columns, "category": "category"}})
     assert done.code == 0, done.crash + done.text[-500:]
     assert says(
@@ -150,7 +147,7 @@ NOTHING_FOUND: dict[str, tuple[Callable[[_Found], bool], Callable[[_Found], bool
 @pytest.mark.parametrize("rows", [1, 4])
 def test_every_clustering_on_few_points(tmp_path: Path, method: str, rows: int) -> None:
     clusters = {"enabled": True, "method": method, "eps_m": 150, "min_samples": 5}
-    config = write_case(tmp_path, incidents(rows), detect=NOTHING | {"clusters": clusters})
+    config = write_case(tmp_path, incidents(rows), detect=NO_METHODS | {"clusters": clusters})
     done = detected(config)
     assert done.code == 0, done.crash + done.text[-500:]
     assert says(done.text, "No hotspot was found")
@@ -179,7 +176,7 @@ def test_a_method_that_refuses_the_data_is_left_out_with_its_reason(tmp_path: Pa
     # 6,600 incidents of the headline window at one place are 22 million pairs, more than the Knox table takes on.
     here = [at_one_place(row) for row in incidents(100)]
     many = [{**row, "incident_id": f"{row['incident_id']}-{i}"} for i in range(72) for row in here]
-    done = tried(tmp_path, many, detect=NOTHING | {"knox": {"enabled": True, "simulations": 19}})
+    done = tried(tmp_path, many, detect=NO_METHODS | {"knox": {"enabled": True, "simulations": 19}})
     assert done.code == 0, done.crash + done.text[-500:]
     assert says(done.text, "near repeats of all categories together, because 21,935,376 pairs lie within")
     assert says(done.front_door, "near repeats of all categories together, because")

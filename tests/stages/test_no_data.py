@@ -16,6 +16,7 @@ from tests.kit.cases import (
     CODES,
     COLUMNS,
     EASTBY,
+    NO_METHODS,
     NORTHBY,
     POLICE_COLUMNS,
     POLICE_SOURCE,
@@ -389,11 +390,11 @@ def half_coded(folder: Path, *, coded_rows: bool) -> Path:
         folder,
         rows if coded_rows else rows[:300],
         columns={"ward": "ward"},
-        detect={
+        detect=NO_METHODS
+        | {
             "density": {"enabled": True, "bandwidth_m": 300},
             "clusters": {"enabled": True, "eps_m": 150, "min_samples": 5},
             "gistar": {"enabled": True, "permutations": 0},
-            **{name: {"enabled": False} for name in ("concentration", "hours", "seasons")},
         },
     )
 

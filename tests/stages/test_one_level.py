@@ -11,6 +11,7 @@ import pytest
 
 from tests.kit.cases import (
     CODES,
+    NO_METHODS,
     REGION,
     RIGHT,
     WARDS,
@@ -63,7 +64,8 @@ def test_each_area_and_the_region_have_their_counts(tmp_path: Path) -> None:
 
 def test_points_rates_and_hotspots_work_on_one_level(tmp_path: Path) -> None:
     on = {"enabled": True}
-    detect = {"density": on, "clusters": {**on, "min_samples": 5, "eps_m": 200.0, "min_locations": 3}, "gistar": on}
+    clusters = {**on, "min_samples": 5, "eps_m": 200.0, "min_locations": 3}
+    detect = NO_METHODS | {"density": on, "clusters": clusters, "gistar": on}
     tried = attempt(one_level(tmp_path, 400, detect=detect, emerging={"enabled": True, "kind": "month"}))
     assert tried.totals() == RIGHT[400]
     assert tried.layer("boroughs")["Alder"]["rate_per_10000"] is not None

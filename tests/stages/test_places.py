@@ -11,6 +11,7 @@ import pytest
 from tests.kit.cases import (
     CODES,
     CORNERS,
+    NO_METHODS,
     NORTHBY,
     REGION,
     RIGHT,
@@ -112,7 +113,7 @@ def mixed(folder: Path, **changes: Any) -> Path:
         rows[number] |= {"easting": "", "northing": "", "postcode": postcode}
     write_lookup(folder)
     on = {"enabled": True}
-    detect = {"density": on, "clusters": {**on, "min_samples": 5, "eps_m": 150.0}, "gistar": {"enabled": False}}
+    detect = NO_METHODS | {"density": on, "clusters": {**on, "min_samples": 5, "eps_m": 150.0}}
     return write_case(folder, rows, geocode=LOOKUP, **{"detect": detect, **changes})
 
 
