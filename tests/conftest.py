@@ -72,6 +72,17 @@ def _own_state(factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def _no_waiting_for_the_disk() -> Iterator[None]:
+    """Write files without waiting until each of a run's hundred is on the disk: only a power failure would show it.
+
+    Runs in processes of their own, such as those that are killed, wait as ever.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _file: None)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def _state_of_the_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     yield from _own_state(tmp_path_factory)
 
