@@ -7,6 +7,7 @@ import sqlite3
 from pathlib import Path
 
 import duckdb
+import geopandas as gpd
 import pandas as pd
 import pyarrow as pa
 import pytest
@@ -18,7 +19,7 @@ from pipeline.config.templates import template_text
 from pipeline.errors import ConfigError, InputError
 from pipeline.stages.freshness import stage_states
 from pipeline.stages.runner import Outcome, run
-from tests.kit.city import INTERNAL, LIGHT, write_city
+from tests.kit.city import COUNTS, LIGHT, write_city
 from tests.kit.postgres import running
 
 pytestmark = pytest.mark.slow
@@ -62,13 +63,6 @@ def source(folder: Path, name: str, **changes: object) -> Path:
     return alone(folder, name, settings)
 
 
-def without_releases(config: Path) -> Path:
-    """Let a configuration make the internal folder alone: for what is read, and when."""
-    settings = yaml.safe_load(config.read_text("utf-8")) | {"profiles": [INTERNAL]}
-    config.write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
-    return config
-
-
 def alone(folder: Path, name: str, settings: dict) -> Path:
     """Write a configuration under the same name of the run, with outputs of its own."""
     settings["run"]["output_dir"] = f"outputs-{name}"
@@ -92,37 +86,48 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def counts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a city whose runs make the internal folder of counts alone: for what is read, and when."""
+    folder = tmp_path_factory.mktemp("counts")
+    write_city(folder, **COUNTS)
+    city_tables(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
 def from_file(city: Path) -> Outcome:
     return run(city / "config.yaml", progress=quiet)
 
 
-@pytest.mark.parametrize("file", ["city.db", "city.duckdb"])
-def test_a_table_gives_the_bytes_of_the_file(city: Path, from_file: Outcome, file: str) -> None:
+@pytest.mark.parametrize(("file", "residents"), [("city.db", "from a file"), ("city.duckdb", "from a table")])
+def test_a_table_gives_the_bytes_of_the_file(city: Path, from_file: Outcome, file: str, residents: str) -> None:
+    """Of two kinds of databases; beside the second, residents come from a table too, of the first kind."""
     config = source(city, file.replace(".", "-"), file=file)
+    origins = [{"key": "incidents[0].source", "database": file, "table": "incidents", "rows": 58, "rows_read": 58}]
+    if residents == "from a table":
+        settings = yaml.safe_load(config.read_text("utf-8"))
+        settings["areas"]["population"][0].pop("path")
+        settings["areas"]["population"][0]["source"] = {"file": "city.db", "table": "people", "order_by": "code"}
+        config = alone(city, "people", settings)
+        about = {"database": "city.db", "table": "people", "rows": 3, "rows_read": 3}
+        origins.append({"key": "areas.population[0].source"} | about)
     before = (city / file).read_bytes()
     outcome = run(config, progress=quiet)
     assert released(outcome) == released(from_file)
     assert (city / file).read_bytes() == before
-    origin = {"key": "incidents[0].source", "database": file, "table": "incidents", "rows": 58, "rows_read": 58}
-    assert [{k: o[k] for k in origin} for o in outcome.manifest["origins"]] == [origin]
+    found = [{k: origin[k] for k in origins[0]} for origin in outcome.manifest["origins"]]
+    assert sorted(found, key=lambda origin: origin["table"]) == origins
     # The copy is gone, and nothing is done again where no row has changed.
     assert not list(outcome.folder.parent.glob(".*.sources"))
     assert all(state.fresh for state in stage_states(config))
     assert run(config, progress=quiet).ran == []
 
 
-def test_residents_may_come_from_a_table(city: Path, from_file: Outcome) -> None:
-    settings = yaml.safe_load((city / "config.yaml").read_text("utf-8"))
-    settings["areas"]["population"][0].pop("path")
-    settings["areas"]["population"][0]["source"] = {"file": "city.db", "table": "people", "order_by": "code"}
-    assert released(run(alone(city, "people", settings), progress=quiet)) == released(from_file)
-
-
-def test_with_a_watermark_only_new_rows_are_read(city: Path) -> None:
-    connection = sqlite3.connect(city / "city.db")
+def test_with_a_watermark_only_new_rows_are_read(counts: Path) -> None:
+    connection = sqlite3.connect(counts / "city.db")
     connection.execute("CREATE TABLE growing AS SELECT * FROM incidents WHERE n < 50")
     connection.commit()
-    config = without_releases(source(city, "growing", table="growing", watermark="n"))
+    config = source(counts, "growing", table="growing", watermark="n")
     first = run(config, progress=quiet)
     kept = next(first.folder.parent.glob(".*.sources/*/growing.parquet"))
     assert kept.stat().st_mode & 0o777 == 0o600
@@ -136,8 +141,8 @@ def test_with_a_watermark_only_new_rows_are_read(city: Path) -> None:
     assert run(config, progress=quiet, force=True).manifest["origins"][0]["rows_read"] == 58
 
 
-def test_check_reads_the_first_rows_and_says_what_they_hold(city: Path) -> None:
-    config = source(city, "checked")
+def test_check_reads_the_first_rows_and_says_what_they_hold(counts: Path) -> None:
+    config = source(counts, "checked")
     done = CliRunner().invoke(app, ["check", "--config", str(config), "--rows", "20", "--json"])
     assert done.exit_code == 0, done.output
     [found] = json.loads(done.stdout)["sources"]
@@ -145,24 +150,26 @@ def test_check_reads_the_first_rows_and_says_what_they_hold(city: Path) -> None:
     done = CliRunner().invoke(app, ["check", "--config", str(config), "--json"])
     [found] = json.loads(done.stdout)["sources"]
     assert (found["rows_read"], found["all_rows"]) == (58, True)
-    assert not any((city / "outputs-checked").iterdir())
+    assert not any((counts / "outputs-checked").iterdir())
 
 
-def test_a_failure_leaves_the_last_run_and_no_copy(city: Path) -> None:
-    config = source(city, "failing")
+def test_a_failure_leaves_the_last_run_and_no_copy(counts: Path) -> None:
+    config = source(counts, "failing")
     outcome = run(config, progress=quiet)
     before = released(outcome)
     with pytest.raises(InputError, match="table 'gone' cannot be read"):
-        run(source(city, "failing", table="gone"), progress=quiet)
+        run(source(counts, "failing", table="gone"), progress=quiet)
     with pytest.raises(ConfigError, match="a source is only read"):
-        run(source(city, "failing", table=None, query="DROP TABLE incidents"), progress=quiet)
+        run(source(counts, "failing", table=None, query="DROP TABLE incidents"), progress=quiet)
     assert released(outcome) == before
     assert not list(outcome.folder.parent.glob(".*.sources"))
 
 
-# The real thing: six months of the Metropolitan Police, 396 thousand rows. In short the last month, without clusters,
-# Gi*, what only internal folders show and the formats made of the same tables: how rows are read changes none of these
-# alone.
+# The real thing: six months of the Metropolitan Police, 396 thousand rows. In short the rows of three boroughs in the
+# last month, more than are read at once; without clusters, Gi*, what only internal folders show and the formats made of
+# the same tables: how rows are read changes none of these alone.
+
+BOROUGHS = ("Camden", "City of Westminster", "Islington")
 
 
 @pytest.mark.real
@@ -171,11 +178,19 @@ def test_months_of_the_met_by_postgis_and_duckdb(
 ) -> None:
     months = sorted((real_data / "police_uk" / "met_2018").glob("*.csv.gz"))[None if LONG else -1 :]
     rows = pd.concat([pd.read_csv(m, dtype=str, keep_default_na=False) for m in months], ignore_index=True)
+    wards = real_data / "boundaries" / "london_wards_2018_27700.gpkg"
+    if not LONG:
+        areas = gpd.read_file(wards)
+        areas = areas[areas["DISTRICT"].isin(BOROUGHS)]
+        rows = rows[rows["queried_ward"].isin(areas["GSS_CODE"])]
+        assert len(rows) > 10_000
+        wards = tmp_path / "wards.gpkg"
+        areas.to_file(wards, driver="GPKG")
     rows.insert(0, "n", range(len(rows)))
     rows.to_csv(tmp_path / "crimes.csv", index=False)
 
     settings = yaml.safe_load(template_text("police-uk"))
-    settings["areas"]["wards"]["path"] = str(real_data / "boundaries" / "london_wards_2018_27700.gpkg")
+    settings["areas"]["wards"]["path"] = str(wards)
     settings["profiles"] = [p for p in settings["profiles"] if p["audience"] == "public"]
     settings["page"]["briefings"] = False
     settings["categories"]["tree"] = [{"id": "burglary", "match": ["burglary"]}, {"id": "drugs", "match": ["drugs"]}]
