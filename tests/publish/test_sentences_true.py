@@ -51,29 +51,25 @@ def mostly_outside() -> list[cases.Row]:
 
 
 ODD: dict[str, Callable[[Path], Path]] = {
-    "half a year": lambda f: odd(f, cases.incidents(400, first="2018-01", span=6)),
+    "half a year; one borough": lambda f: odd(
+        f, cases.incidents(400, first="2018-01", span=6), boundaries=cases.wards(("Alder", "Birch"))
+    ),
     "a year and a half; no population": lambda f: odd(
         f, cases.incidents(400, first="2017-01", span=18), areas__population=[]
     ),
-    "a break; visitors": lambda f: odd(
-        f, two_years(), periods__breaks=[BREAK], areas__visitor_areas=[cases.CODES["Alder"]]
+    "a break; mostly outside; half-yearly": lambda f: odd(
+        f, mostly_outside(), periods__breaks=[BREAK], periods__months=6
     ),
-    "a missing month; an empty category": lambda f: odd(
+    "a missing month; an empty category; visitors; an online column": lambda f: odd(
         f,
         [
-            r | {"category": "race" if n % 9 else "faith"}
+            r | {"category": "race" if n % 9 else "faith", "online": "yes" if n % 4 == 0 else "no"}
             for n, r in enumerate(two_years())
             if not r["occurred_on"].startswith("2023-05")
         ],
-        categories={"all_label": "All", "tree": TREE},
-    ),
-    "mostly outside; an online column": lambda f: odd(
-        f,
-        [r | {"online": "yes" if n % 4 == 0 else "no"} for n, r in enumerate(mostly_outside())],
         columns={"online": "online"},
-    ),
-    "one borough; half-yearly": lambda f: odd(
-        f, two_years(300), boundaries=cases.wards(("Alder", "Birch")), periods__months=6
+        categories={"all_label": "All", "tree": TREE},
+        areas__visitor_areas=[cases.CODES["Alder"]],
     ),
     "one ward; quarterly": lambda f: odd(f, two_years(300), boundaries=cases.wards(("Alder",)), periods__months=3),
 }
