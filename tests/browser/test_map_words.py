@@ -94,9 +94,9 @@ def test_large_limits_stand_clear_of_the_words_at_the_ends(opened, tmp_path: Pat
     assert page.evaluate(TOUCHING) == []
 
 
-@pytest.mark.parametrize("name", ["city", "many"])
+@pytest.mark.parametrize("name", ["city", "public"])
 def test_every_label_of_the_circles_lies_inside_its_picture(opened, name: str) -> None:
-    """Many small areas make small circles, whose labels need more height than they do."""
+    """Counts in steps make small circles, whose labels need more height than they do."""
     page = opened(name, "l=ward&m=count", height=900).page
     outside = page.evaluate(
         """() => { const picture = document.querySelector('#legend > svg'), box = picture.getBoundingClientRect();
