@@ -1,6 +1,5 @@
 """The pages that browser tests open, and what each page asked for and complained of."""
 
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -205,77 +204,42 @@ def context_of(browser: Any) -> Iterator[Callable[..., Any]]:
         context.close()
 
 
-@pytest.fixture(scope="session")
-def idle() -> dict[Any, list[Any]]:
-    """Empty pages by their context: a file opens twice as fast in a page whose process runs already."""
-    return defaultdict(list)
-
-
-@pytest.fixture
-def page_of(context_of: Callable[..., Any], idle: dict[Any, list[Any]]) -> Iterator[Callable[..., Any]]:
-    """Return an empty page of a context by its options; after the test it is emptied for the next one."""
-    lent: list[tuple[Any, Any, list[tuple[str, Any]]]] = []
-
-    def get(width: int, height: int, listeners: dict[str, Any], **options: Any) -> Any:
-        context = context_of(**options)
-        page = idle[context].pop() if idle[context] else context.new_page()
-        page.set_viewport_size({"width": width, "height": height})
-        page.set_default_timeout(20_000)
-        for event, listener in listeners.items():
-            page.on(event, listener)
-        lent.append((context, page, list(listeners.items())))
-        return page
-
-    yield get
-    for context, page, listeners in lent:
-        if page.is_closed():
-            continue
-        for event, listener in listeners:
-            page.remove_listener(event, listener)
-        page.unroute_all()
-        page.emulate_media(media="null")
-        page.goto("about:blank")
-        page.mouse.move(-1, -1)  # over nothing
-        idle[context].append(page)
-
-
 @pytest.fixture
 def opened(
-    browser: Any, page_of: Callable[..., Any], map_file: Callable[[str], Path]
+    browser: Any, context_of: Callable[..., Any], map_file: Callable[[str], Path]
 ) -> Iterator[Callable[..., Opened]]:
     """Open a map by name (or a file by path), offline unless asked otherwise, and wait until it is ready."""
-    contexts, sessions = [], []
+    pages, contexts = [], []
 
     def get(
         name: str | Path, state: str = "", *, width: int = 1280, height: int = 800, slow: int = 1, **context: Any
     ) -> Opened:
         options = {"offline": True} | context
-        out = Opened(None)
-        listeners = {
-            "request": lambda request: out.requests.append(request.url),
-            "requestfailed": lambda request: out.failed.append(request.url),
-            "console": lambda message: out.console.append(message.text),
-            "pageerror": lambda error: out.console.append(str(error)),
-        }
         if slow > 1:  # what is measured starts as a reader's does, in a process of its own
-            contexts.append(browser.new_context(viewport={"width": width, "height": height}, **options))
-            page = contexts[-1].new_page()
+            here = browser.new_context(**options)
+            contexts.append(here)
         else:
-            page = page_of(width, height, listeners, **options)
-        out.page = page
-        out.metrics = page.context.new_cdp_session(page)
+            here = context_of(**options)
+        page = here.new_page()
+        pages.append(page)
+        page.set_viewport_size({"width": width, "height": height})
+        page.set_default_timeout(20_000)
+        out = Opened(page)
+        page.on("request", lambda request: out.requests.append(request.url))
+        page.on("requestfailed", lambda request: out.failed.append(request.url))
+        page.on("console", lambda message: out.console.append(message.text))
+        page.on("pageerror", lambda error: out.console.append(str(error)))
+        out.metrics = here.new_cdp_session(page)
         out.metrics.send("Performance.enable", {"timeDomain": "threadTicks"})
         if slow > 1:
             out.metrics.send("Emulation.setCPUThrottlingRate", {"rate": slow})
-        else:
-            sessions.append(out.metrics)
         path = name if isinstance(name, Path) else map_file(name)
         page.goto(path.as_uri() + (f"#{state}" if state else ""))
         page.wait_for_selector("html[data-ready]")
         return out
 
     yield get
-    for session in sessions:
-        session.detach()
+    for page in pages:
+        page.close()
     for here in contexts:
         here.close()
