@@ -1,5 +1,6 @@
 """The pages that browser tests open, and what each page asked for and complained of."""
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -110,10 +111,11 @@ def _intervals() -> Released:
 
 def _many() -> Released:
     yearly = fixture.windows(202308, 2, 12)
+    columns, rows, per_side = (6, 5, 13) if os.environ.get("HOTSPOTS_LONG") else (5, 4, 9)
     return fixture.city(
-        columns=5,
-        rows=4,
-        per_side=9,
+        columns=columns,
+        rows=rows,
+        per_side=per_side,
         categories=fixture.CATEGORIES[:2],
         periods={"ward": yearly, "borough": yearly, "region": yearly},
     )

@@ -1,5 +1,6 @@
 """The address remembers; odd addresses do no harm; tiles may fail; awkward releases still work; paper is complete."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -60,11 +61,17 @@ def test_the_address_brings_everything_back(opened) -> None:
         assert shown(opened("city", kept).page) == shown(page), state
 
 
+def unharmed(seen, state: str) -> None:
+    assert seen.console == [], state
+    assert seen.page.locator("#heading").text_content() == "Hate crime per 10,000 residents"
+    assert seen.page.locator("#pane-area h2").text_content() == "Anytown"
+
+
 def test_a_bad_address_does_no_harm(opened) -> None:
     """Where the page opens with it, and where it follows another."""
     seen = opened("city", "%")
+    unharmed(seen, "%")
     for state in (
-        None,
         "a=%E0%A4%A&m=rate",
         "l=__proto__&m=constructor&c=toString&p=hasOwnProperty",
         "a=B99&h=H99&x=p%3Anever&v=1e9,NaN,3",
@@ -72,12 +79,10 @@ def test_a_bad_address_does_no_harm(opened) -> None:
         "v=<script>,2,3&t=pink",
         "x" * 5000,
     ):
-        if state:
-            follow(seen.page, state)
-        assert seen.console == [], state
-        assert seen.page.locator("#heading").text_content() == "Hate crime per 10,000 residents"
-        assert seen.page.locator("#pane-area h2").text_content() == "Anytown"
-    assert opened("city", "l=__proto__&m=constructor&a=B99&h=H99&x=p%3Anever&v=1e9,NaN,3&t=pink").console == []
+        follow(seen.page, state)
+        unharmed(seen, state)
+    mixed = "l=__proto__&m=constructor&a=B99&h=H99&x=p%3Anever&v=1e9,NaN,3&t=pink"
+    unharmed(opened("city", mixed), mixed)
 
 
 def test_reset_brings_the_first_state_back(opened) -> None:
@@ -188,7 +193,7 @@ def says_flow(page) -> None:
 
 
 def says_many(page) -> None:
-    assert page.locator(".leaflet-areas-pane path").count() == 1620
+    assert page.locator(".leaflet-areas-pane path").count() == (5070 if os.environ.get("HOTSPOTS_LONG") else 1620)
 
 
 def says_unaudited(page) -> None:
