@@ -73,9 +73,9 @@ def _own_state(factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_waiting_for_the_disk() -> Iterator[None]:
-    """Write files without waiting until each of a run's hundred is on the disk: only a power failure would show it.
+    """Write files without waiting for the disk, a hundred times in each run: only a power failure would show it.
 
-    Runs in processes of their own, such as those that are killed, wait as ever.
+    Runs in processes of their own, such as those that are killed, do wait.
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", lambda _file: None)

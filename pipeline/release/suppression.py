@@ -205,9 +205,9 @@ class _Choice:
     block
         Number of the block, shape (cells,): a borough's detail in windows that relations link. Block numbers of
         region and boroughs come first.
-    undetailed, detail_of
-        Numbers of region and boroughs, without what has no place in a ward; for each cell, which of these it is or is
-        a detail of: the same area, windows, category and measure, shape (cells,).
+    coarse, group
+        Whether a cell is a number of the region or of a borough as a whole, not of what lies in no ward of it; number
+        of the group that such a cell forms with its details: the same area, windows, category and measure.
     witnesses
         Possible tables found on the way.
     """
@@ -227,8 +227,8 @@ class _Choice:
     pinned: BoolArray
     family: IntArray
     block: IntArray
-    undetailed: BoolArray
-    detail_of: IntArray
+    coarse: BoolArray
+    group: IntArray
     classes: IntArray
     loss: FloatArray
     witnesses: list[Witness] = field(default_factory=list)
@@ -255,10 +255,10 @@ class _Choice:
         block = (
             pd.DataFrame({"name": name.to_numpy(), "family": family}).groupby(["name", "family"], sort=True).ngroup()
         )
-        measure, coarse = cells["measure"].astype(str), (name == "").to_numpy()
-        numbers = pd.DataFrame(
+        measure, whole = cells["measure"].astype(str), (name == "").to_numpy()
+        groups = pd.DataFrame(
             {
-                "area": np.where(coarse, cells["area_code"], name),
+                "area": np.where(whole, cells["area_code"], name),
                 "family": family,
                 "category": cells["category"].to_numpy(),
                 "measure": measure.str.removesuffix(UNPLACED).to_numpy(),
@@ -280,8 +280,8 @@ class _Choice:
             pinned=_flag(cells, "fixed").copy(),
             family=family,
             block=block.to_numpy(dtype=np.int64),
-            undetailed=coarse & ~measure.str.endswith(UNPLACED).to_numpy(),
-            detail_of=numbers.groupby(list(numbers.columns), sort=False).ngroup().to_numpy(dtype=np.int64),
+            coarse=whole & ~measure.str.endswith(UNPLACED).to_numpy(),
+            group=groups.groupby(list(groups.columns), sort=False).ngroup().to_numpy(dtype=np.int64),
             classes=classes_of(cells),
             loss=_loss(x, relations),
         )
@@ -419,10 +419,8 @@ class _Choice:
     def below_what_is_withheld(self) -> BoolArray:
         """Return the details of boroughs whose number is withheld: the same category and measure, in its windows."""
         # A longer window is latent: it is withheld exactly if one of its parts is, and these are in its family.
-        gone = self.hidden & ~self.latent & self.undetailed
-        lost = np.zeros(self.detail_of.max(initial=0) + 1, dtype=np.bool_)
-        lost[self.detail_of[gone]] = True
-        return np.asarray((self.cells["block"] != "").to_numpy() & lost[self.detail_of], dtype=np.bool_)
+        lost = self.group[self.hidden & ~self.latent & self.coarse]
+        return np.asarray((self.cells["block"] != "").to_numpy() & np.isin(self.group, lost), dtype=np.bool_)
 
     def resting(self) -> BoolArray:
         """Return the cells whose range rests on that of their borough's number, so that no tables are sought for them.
